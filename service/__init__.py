@@ -1,0 +1,1 @@
+"""Copydesk: a self-hosted event processor for Commerce Layer order factories."""

@@ -1,0 +1,115 @@
+"""Every error Copydesk raises on purpose.
+
+CopydeskError
+├── ConfigurationError        settings or handlers are wrong: no start, all mistakes in one message
+├── StoreError
+│   ├── StoreUnusable         this database must not be used (newer schema, foreign file, affected library): no start
+│   └── StoreUnavailable      it cannot be written just now (locked, full, gone): 503, the sender comes again
+├── RequestRefused            an inbound request that is not authentic or not well framed (its HTTP status inside)
+├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
+├── NotFound                  a command asked for something that is not kept
+└── OutsideError              an outside system (Commerce Layer, Slack)
+    ├── Refused               it said no: final, a person must look
+    └── Unavailable           unreachable, throttled, broken: again later
+        └── OutcomeUnknown    the request may have taken effect: read before anything is repeated
+
+`Refused` against `Unavailable` is the one split that decides every retry.
+"""
+
+from __future__ import annotations
+
+
+class CopydeskError(Exception):
+    """The root: anything Copydesk raises on purpose."""
+
+
+class ConfigurationError(CopydeskError):
+    """Settings or handlers are wrong.
+
+    Attributes:
+        mistakes: one sentence each, naming the setting and how to mend it.
+    """
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(mistakes))
+
+
+class StoreError(CopydeskError):
+    """The database cannot do what was asked."""
+
+
+class StoreUnusable(StoreError):
+    """This database, or this database library, must not be used; the message says how to mend it."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be written just now; nothing of the transaction was acknowledged."""
+
+
+class RequestRefused(CopydeskError):
+    """An inbound webhook request is refused before anything of it is kept.
+
+    Attributes:
+        status: the HTTP status to answer (400, 401, 404, 405, 411 or 413).
+        reason: a short constant word for logs and counters, never shown to the sender.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(reason)
+
+
+class BodyUnreadable(CopydeskError):
+    """An authentic body that cannot become an event; the message says why."""
+
+
+class NotFound(CopydeskError):
+    """A command asked for something that is not kept."""
+
+
+class OutsideError(CopydeskError):
+    """An outside system did not do what was asked.
+
+    Attributes:
+        status: the HTTP status it answered, None where it did not answer.
+        code: its own error code (such as VALIDATION_ERROR), None where it gave none.
+        request_id: its x-request-id, for their support, None where it gave none.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, code: str | None = None, request_id: str | None = None
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        super().__init__(message)
+
+
+class Refused(OutsideError):
+    """The other side said no: repeating the request would not help."""
+
+
+class Unavailable(OutsideError):
+    """Unreachable, throttled or broken: worth another try.
+
+    Attributes:
+        retry_after: seconds to wait at least, None where the other side did not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, status=status, code=code, request_id=request_id)
+
+
+class OutcomeUnknown(Unavailable):
+    """The request was sent and no answer came: it may have taken effect."""

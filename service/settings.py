@@ -1,0 +1,225 @@
+"""Settings: environment variables named COPYDESK_…, read once into one frozen value.
+
+`load()` is the only place of the code that reads the environment. Every mistake is reported together, each with
+the variable's name and how to mend it. A secret may also come from a file: name a directory in
+COPYDESK_SECRETS_DIR (systemd's CREDENTIALS_DIRECTORY is taken by itself) that holds one file per variable, named
+like the variable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.errors import ConfigurationError
+
+PREFIX = "COPYDESK_"
+SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
+TOPIC_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}")
+# A secret of the provider has 32 hexadecimal characters; 24 leaves room for others and none for a typo.
+SHORTEST_SECRET = 24
+
+Role = Literal["web", "worker", "cli"]
+# What a process cannot work without. A worker without a client only sends alerts, and says so in `doctor`.
+NEEDED: dict[Role, tuple[str, ...]] = {
+    "web": ("webhook_secrets", "organization"),
+    "worker": ("organization",),
+    "cli": (),
+}
+
+
+def _secrets_by_topic(value: object) -> object:
+    """Read `{"topic": "secret" | ["secret", …]}`, given as JSON text or as a mapping, into lists."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise ValueError('must be JSON such as {"order_copies.fail": "the webhook\'s secret"}') from error
+    if not isinstance(value, Mapping):
+        raise ValueError("must be an object from topic to secret or to a list of secrets")
+    return {
+        topic: [secrets] if isinstance(secrets, str | SecretStr) else secrets
+        for topic, secrets in value.items()
+    }
+
+
+class Settings(BaseSettings):
+    """One frozen value for the whole process; its repr shows no secret."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///copydesk.db"),
+        description="Where everything is kept: sqlite:///FILE, or postgresql://USER:PASSWORD@HOST/DATABASE.",
+    )
+    webhook_secrets: Annotated[dict[str, tuple[SecretStr, ...]], NoDecode, BeforeValidator(_secrets_by_topic)] = (
+        Field(default_factory=dict, description="JSON: topic to secret, or to a list while a secret is rotated.")
+    )
+    organization: str = Field("", description="The organization's id; events of another one are quarantined.")
+    mode: Literal["test", "live"] = Field("test", description="test or live; events of the other are quarantined.")
+    client_id: str = Field("", description="Client id of an integration application.")
+    client_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
+    api_url: str = Field("", description="The organization's base URL: https://SLUG.commercelayer.io")
+    auth_url: str = Field("https://auth.commercelayer.io", description="Where access tokens are issued.")
+    dashboard_url: str = Field(
+        "https://dashboard.commercelayer.io", description="Where links in alerts and pages lead."
+    )
+    slack_webhook_url: SecretStr = Field(SecretStr(""), description="A Slack incoming webhook; empty: no alerts.")
+    cancel_policy: Literal["requested", "never", "metadata"] = Field(
+        "requested", description="When a replaced source order may be cancelled: requested, never or metadata."
+    )
+    cancel_metadata_key: str = Field(
+        "cancel_source_order",
+        min_length=1,
+        description="With the policy metadata: the key on the copy that must be true.",
+    )
+    cancel_grace_seconds: int = Field(
+        300, ge=0, le=86_400, description="How long the platform may take to cancel before Copydesk steps in."
+    )
+    dry_run: bool = Field(False, description="true: record what would be done outside, and do not do it.")
+    bind: str = Field("127.0.0.1:8080", description="Where the web process listens: HOST:PORT or unix:PATH.")
+    web_workers: int = Field(2, ge=1, le=32, description="Web worker processes.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: SecretStr) -> SecretStr:
+        text = url.get_secret_value()
+        if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
+            return url
+        for scheme in ("postgresql+psycopg://", "postgresql://", "postgres://"):
+            if text.startswith(scheme):
+                return SecretStr("postgresql+psycopg://" + text.removeprefix(scheme))
+        raise ValueError("must begin with sqlite:/// and a file, or with postgresql://")
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _sound_secrets(cls, by_topic: dict[str, tuple[SecretStr, ...]]) -> dict[str, tuple[SecretStr, ...]]:
+        owner: dict[str, str] = {}
+        for topic, secrets in by_topic.items():
+            if not TOPIC_PATTERN.fullmatch(topic):
+                raise ValueError(f"{topic!r} is not a topic; topics look like order_copies.fail")
+            if not secrets:
+                raise ValueError(f"{topic} has no secret")
+            for secret in secrets:
+                _check_secret(topic, secret.get_secret_value(), owner)
+        return by_topic
+
+    @field_validator("api_url", "auth_url", "dashboard_url")
+    @classmethod
+    def _https_or_loopback(cls, url: str) -> str:
+        if url and not is_https(url) and not is_loopback(url):
+            raise ValueError("must be an https:// address (http:// is accepted for this machine only)")
+        return url.rstrip("/")
+
+    @field_validator("organization")
+    @classmethod
+    def _an_id(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9]{1,32}", value):
+            raise ValueError("must be the organization's id, such as xRRkjDFafe (letters and digits)")
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> Settings:
+        slack = self.slack_webhook_url.get_secret_value()
+        if slack:
+            host = urlsplit(slack).hostname
+            sandboxed = is_loopback(slack) and is_loopback(self.api_url)
+            if not sandboxed and not (is_https(slack) and host in SLACK_HOSTS):
+                raise ValueError(f"{PREFIX}SLACK_WEBHOOK_URL: must be an https:// address at {SLACK_HOSTS[0]}")
+        if bool(self.client_id) != bool(self.client_secret.get_secret_value()):
+            raise ValueError(f"{PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET: set both, or neither")
+        if self.client_id and not self.api_url:
+            raise ValueError(f"{PREFIX}API_URL: is needed with {PREFIX}CLIENT_ID, https://SLUG.commercelayer.io")
+        return self
+
+    @property
+    def has_client(self) -> bool:
+        """Whether Copydesk may ask Commerce Layer anything at all."""
+        return bool(self.client_id)
+
+
+def is_https(url: str) -> bool:
+    """Tell whether `url` is an https address with a host."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" and bool(parts.hostname)
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether `url` is an http address of this machine, as the sandbox's are."""
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and parts.hostname in LOOPBACK_HOSTS
+
+
+def load(role: Role = "cli") -> Settings:
+    """Read the settings for one role.
+
+    Args:
+        role: which process asks; it decides what must be set.
+
+    Raises:
+        ConfigurationError: with every mistake, one sentence each.
+    """
+    secrets_dir = os.environ.get(SECRETS_DIR) or os.environ.get("CREDENTIALS_DIRECTORY")
+    mistakes = _misspelt()
+    if secrets_dir and not os.path.isdir(secrets_dir):
+        mistakes.append(f"{SECRETS_DIR}: there is no directory {secrets_dir}")
+        secrets_dir = None
+    try:
+        settings = Settings(_secrets_dir=secrets_dir)
+    except ValidationError as error:
+        raise ConfigurationError(mistakes + [_sentence(e) for e in error.errors()]) from None
+    mistakes += [
+        f"{PREFIX}{name.upper()}: is not set; {Settings.model_fields[name].description}"
+        for name in NEEDED[role]
+        if not getattr(settings, name)
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return settings
+
+
+def variables() -> dict[str, str]:
+    """Every variable and what it means, in the order of the documentation."""
+    described = {f"{PREFIX}{name.upper()}": f.description or "" for name, f in Settings.model_fields.items()}
+    return described | {SECRETS_DIR: "A directory with one file per variable, for secrets; optional."}
+
+
+def _misspelt() -> list[str]:
+    """Name variables that carry our prefix and that nobody reads: a typo there would be silent."""
+    return [
+        f"{name}: is not a setting of Copydesk; see .env.example"
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name not in variables()
+    ]
+
+
+def _sentence(error: Any) -> str:
+    """Turn one of pydantic's errors into one line that names the variable and never its value."""
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message[:1].lower()}{message[1:]}"
+
+
+def _check_secret(topic: str, secret: str, owner: dict[str, str]) -> None:
+    """Refuse a secret that would let in what it should not.
+
+    An empty one verifies happily, HMAC ignores trailing NULs, and a secret shared by two topics lets a captured
+    body be posted under the other topic, because the topic is not signed.
+    """
+    if secret != secret.strip() or "\0" in secret or not secret.isascii():
+        raise ValueError(f"the secret of {topic} has blanks around it or characters that no secret has")
+    if len(secret) < SHORTEST_SECRET:
+        raise ValueError(f"the secret of {topic} is shorter than {SHORTEST_SECRET} characters")
+    if owner.setdefault(secret, topic) != topic:
+        raise ValueError(f"{topic} and {owner[secret]} share a secret; every webhook has one of its own")
