@@ -79,7 +79,12 @@ class OutsideError(CopydeskError):
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, code: str | None = None, request_id: str | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         self.status = status
         self.code = code

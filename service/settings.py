@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -45,11 +46,8 @@ def _secrets_by_topic(value: object) -> object:
         except ValueError as error:
             raise ValueError('must be JSON such as {"order_copies.fail": "the webhook\'s secret"}') from error
     if not isinstance(value, Mapping):
-        raise ValueError("must be an object from topic to secret or to a list of secrets")
-    return {
-        topic: [secrets] if isinstance(secrets, str | SecretStr) else secrets
-        for topic, secrets in value.items()
-    }
+        raise ValueError("must be an object from topic to secret or to a list of secrets")  # noqa: TRY004 - pydantic's
+    return {topic: [secrets] if isinstance(secrets, str | SecretStr) else secrets for topic, secrets in value.items()}
 
 
 class Settings(BaseSettings):
@@ -61,8 +59,8 @@ class Settings(BaseSettings):
         SecretStr("sqlite:///copydesk.db"),
         description="Where everything is kept: sqlite:///FILE, or postgresql://USER:PASSWORD@HOST/DATABASE.",
     )
-    webhook_secrets: Annotated[dict[str, tuple[SecretStr, ...]], NoDecode, BeforeValidator(_secrets_by_topic)] = (
-        Field(default_factory=dict, description="JSON: topic to secret, or to a list while a secret is rotated.")
+    webhook_secrets: Annotated[dict[str, tuple[SecretStr, ...]], NoDecode, BeforeValidator(_secrets_by_topic)] = Field(
+        default_factory=dict, description="JSON: topic to secret, or to a list while a secret is rotated."
     )
     organization: str = Field("", description="The organization's id; events of another one are quarantined.")
     mode: Literal["test", "live"] = Field("test", description="test or live; events of the other are quarantined.")
@@ -75,7 +73,8 @@ class Settings(BaseSettings):
     )
     slack_webhook_url: SecretStr = Field(SecretStr(""), description="A Slack incoming webhook; empty: no alerts.")
     cancel_policy: Literal["requested", "never", "metadata"] = Field(
-        "requested", description="When a replaced source order may be cancelled: requested, never or metadata."
+        "requested",
+        description="When a replaced source order may be cancelled: requested, never or metadata.",
     )
     cancel_metadata_key: str = Field(
         "cancel_source_order",
@@ -171,7 +170,7 @@ def load(role: Role = "cli") -> Settings:
     """
     secrets_dir = os.environ.get(SECRETS_DIR) or os.environ.get("CREDENTIALS_DIRECTORY")
     mistakes = _misspelt()
-    if secrets_dir and not os.path.isdir(secrets_dir):
+    if secrets_dir and not Path(secrets_dir).is_dir():
         mistakes.append(f"{SECRETS_DIR}: there is no directory {secrets_dir}")
         secrets_dir = None
     try:

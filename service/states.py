@@ -1,0 +1,73 @@
+"""Where a resource stands, and how a transition changes that. Pure.
+
+Transitions arrive in any order and more than once; whichever is greatest in one fixed order is the state. So the
+state is the same for every order of arrival: taking a maximum is all there is to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from service.outcomes import Transition
+
+# Only ties of `updated_at` are decided by rank; terminal statuses are last and win them.
+_RANK: dict[str, int] = {
+    status: rank
+    for rank, statuses in enumerate(
+        (
+            ("draft",),
+            ("pending", "inactive"),
+            ("in_progress", "placing", "editing", "active"),
+            ("placed", "running"),
+            ("approved",),
+            ("aborted", "failed", "completed", "cancelled"),
+        )
+    )
+    for status in statuses
+}
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The newest that is known of a resource. A relation stays known once an event has named it."""
+
+    subject: str
+    status: str
+    at: datetime | None
+    source_order_id: str | None = None
+    target_order_id: str | None = None
+    order_subscription_id: str | None = None
+
+
+def order(status: str, at: datetime | None) -> tuple[bool, datetime, int, str]:
+    """The place of a status in the fixed order: destroyed is last of all, then `updated_at`, then the rank."""
+    return (status == "destroyed", at or _LONG_AGO, _RANK.get(status, -1), status)
+
+
+def advance(state: State | None, transition: Transition) -> tuple[State, bool, bool]:
+    """Apply a transition to what is known.
+
+    Returns:
+        The state now, whether the transition was applied, and whether it was superseded: what is known is newer.
+        A transition that says what is known already is neither.
+    """
+    if state is None:
+        return _named(State(transition.subject, transition.status, transition.at), transition), True, False
+    told, known = order(transition.status, transition.at), order(state.status, state.at)
+    if told > known:
+        moved = replace(state, status=transition.status, at=transition.at)
+        return _named(moved, transition, newer=True), True, False
+    return _named(state, transition), False, told < known
+
+
+def _named(state: State, transition: Transition, *, newer: bool = False) -> State:
+    """Take over the relations that the transition names; known ones give way to a newer event only."""
+    names = ("source_order_id", "target_order_id", "order_subscription_id")
+    found = {
+        name: value
+        for name in names
+        if (value := getattr(transition, name)) and (newer or getattr(state, name) is None)
+    }
+    return replace(state, **found) if found else state

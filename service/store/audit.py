@@ -1,0 +1,43 @@
+"""The audit trail's rows. They are written in the transaction of what they describe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.outcomes import Param
+from service.store.schema import audit_entries
+from service.text import line
+
+
+def entry(
+    at: datetime,
+    subject: str,
+    actor: str,
+    action: str,
+    *,
+    event_id: int | None = None,
+    follow_up_id: int | None = None,
+    **detail: Param,
+) -> dict[str, Any]:
+    """One audit entry as a row. Its detail is a flat map; what is None is left out."""
+    told = {name: line(value) if isinstance(value, str) else value for name, value in detail.items()}
+    return {
+        "at": at,
+        "subject": subject,
+        "actor": actor,
+        "action": action,
+        "event_id": event_id,
+        "follow_up_id": follow_up_id,
+        "detail": json.dumps({name: value for name, value in told.items() if value is not None}, sort_keys=True),
+    }
+
+
+def write_audit(connection: sa.Connection, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Add entries to the audit trail, in the transaction of what they describe."""
+    if rows := list(entries):
+        connection.execute(sa.insert(audit_entries), rows)

@@ -1,0 +1,125 @@
+"""The write path of the intake: many arrivals, one transaction, a handful of statements.
+
+Set-based on purpose: a statement costs more than a row, and concurrent deliveries share a commit. Rows are written
+in one order (by key), so that two processes never wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.arrivals import Arrival, Receipt
+from service.events import Event
+from service.store.audit import entry, write_audit
+from service.store.record import INTAKE, Told, record
+from service.store.schema import deliveries, events, insert
+from service.text import line
+
+
+def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt]:
+    """Write arrivals with everything that follows from them, inside the caller's transaction.
+
+    Returns:
+        One receipt for each arrival, in their order. They are true once the transaction has committed.
+    """
+    known = _keep_events(connection, arrivals)
+    receipts, first = [], set()
+    for arrival in arrivals:
+        if arrival.event is None:
+            receipts.append(Receipt(arrival.apart or "quarantine"))
+            continue
+        event_id, new = known[arrival.event.key]
+        receipts.append(Receipt("event" if new and event_id not in first else "redelivery", event_id))
+        first.add(event_id)
+    connection.execute(sa.insert(deliveries), [_delivery(a, r) for a, r in zip(arrivals, receipts, strict=True)])
+    told = [
+        Told(receipt.event_id, arrival.event, arrival.verdict)
+        for arrival, receipt in zip(arrivals, receipts, strict=True)
+        if receipt.verdict == "event" and receipt.event_id is not None and arrival.event is not None
+    ]
+    entries = [_received(a, r) for a, r in zip(arrivals, receipts, strict=True)]
+    entries += record(connection, told, arrivals[0].received_at)
+    write_audit(connection, entries)
+    return receipts
+
+
+def _keep_events(connection: sa.Connection, arrivals: Sequence[Arrival]) -> dict[bytes, tuple[int, bool]]:
+    """Insert new events and count redeliveries of known ones.
+
+    Returns:
+        For each key the event's row, and whether this transaction made it.
+    """
+    rows: dict[bytes, dict[str, Any]] = {}
+    for arrival in arrivals:
+        if arrival.event is None:
+            continue
+        if row := rows.get(arrival.event.key):
+            row["deliveries"] += 1
+            row["last_seen_at"] = max(row["last_seen_at"], arrival.received_at)
+        else:
+            rows[arrival.event.key] = _event(arrival, arrival.event)
+    if not rows:
+        return {}
+    statement = insert(connection, events)
+    statement = statement.on_conflict_do_update(
+        index_elements=[events.c.key],
+        set_={
+            "deliveries": events.c.deliveries + statement.excluded.deliveries,
+            "last_seen_at": statement.excluded.last_seen_at,
+        },
+    ).returning(events.c.id, events.c.key, events.c.deliveries)
+    found = connection.execute(statement, [rows[key] for key in sorted(rows)])
+    return {bytes(key): (id_, count == rows[bytes(key)]["deliveries"]) for id_, key, count in found}
+
+
+def _event(arrival: Arrival, event: Event) -> dict[str, Any]:
+    verdict = arrival.verdict
+    return {
+        "key": event.key,
+        "topic": event.topic,
+        "subject": event.subject,
+        "mode": event.mode,
+        "organization": event.organization,
+        "told_status": line(event.status, 64) if event.status else None,
+        "resource_updated_at": event.updated_at,
+        "result": "failed" if verdict.errors else "handled" if verdict.handled else "ignored",
+        "superseded": False,
+        "error": line("; ".join(verdict.errors)) if verdict.errors else None,
+        "origin": arrival.origin,
+        "deliveries": 1,
+        "first_seen_at": arrival.received_at,
+        "last_seen_at": arrival.received_at,
+    }
+
+
+def _delivery(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
+    return {
+        "event_id": receipt.event_id,
+        "topic": arrival.topic,
+        "origin": arrival.origin,
+        "received_at": arrival.received_at,
+        "verdict": receipt.verdict,
+        "reason": line(arrival.reason) if arrival.reason else None,
+        "body": arrival.body,
+        "body_sha256": arrival.body_sha256,
+        "headers": arrival.headers,
+        "key_fingerprint": arrival.key_fingerprint,
+    }
+
+
+def _received(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
+    actions = {"event": "received", "redelivery": "redelivered", "quarantine": "quarantined", "deferred": "deferred"}
+    return entry(
+        arrival.received_at,
+        arrival.event.subject if arrival.event else arrival.topic,
+        INTAKE,
+        actions[receipt.verdict],
+        event_id=receipt.event_id,
+        topic=arrival.topic,
+        origin=arrival.origin,
+        key=arrival.key_fingerprint,
+        reason=arrival.reason,
+    )

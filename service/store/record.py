@@ -1,0 +1,177 @@
+"""Making outcomes so: states advance, transitions are kept, follow-ups are planned. For the intake and for replays.
+
+Rows are written in one order (by subject, by identity), so that two processes never wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.events import Event
+from service.outcomes import FollowUp, Transition
+from service.router import Verdict
+from service.states import State, advance
+from service.store.audit import entry, write_audit
+from service.store.schema import events, follow_ups, insert, states, transitions
+from service.text import line
+
+INTAKE = "intake"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as kept, and what its handlers said."""
+
+    event_id: int
+    event: Event
+    verdict: Verdict
+
+
+def record(connection: sa.Connection, told: Sequence[Told], now: datetime, actor: str = INTAKE) -> list[dict[str, Any]]:
+    """Make the handlers' outcomes so: states, transitions and planned follow-ups.
+
+    Safe to do again with the same events, as a replay does: states only advance and follow-ups have identities.
+
+    Returns:
+        The audit entries to write with them.
+    """
+    entries = _advance_states(connection, told, now, actor)
+    entries += _plan(connection, [(t.event_id, f) for t in told for f in t.verdict.follow_ups], now, actor)
+    for one in told:
+        texts = [("note", n.text) for n in one.verdict.notes] + [("handler.failed", e) for e in one.verdict.errors]
+        entries += [
+            entry(now, one.event.subject, actor, action, event_id=one.event_id, text=text) for action, text in texts
+        ]
+    return entries
+
+
+def plan(connection: sa.Connection, follow_up: FollowUp, now: datetime, actor: str) -> None:
+    """Plan one follow-up that no event asked for."""
+    write_audit(connection, _plan(connection, [(None, follow_up)], now, actor))
+
+
+def _advance_states(connection: sa.Connection, told: Sequence[Told], now: datetime, actor: str) -> list[dict[str, Any]]:
+    moves = [(one, move) for one in told for move in one.verdict.transitions]
+    if not moves:
+        return []
+    known = _locked_states(connection, sorted({move.subject for _, move in moves}), now)
+    changed: dict[str, int] = {}
+    rows, entries, superseded = [], [], set()
+    for one, move in moves:
+        before = known.get(move.subject)
+        after, applied, late = advance(before, move)
+        if after != before:
+            known[move.subject] = after
+            changed[move.subject] = one.event_id
+        if late:
+            superseded.add(one.event_id)
+        if applied or actor == INTAKE:
+            rows.append(_transition(one, move, before, now, applied=applied))
+        if applied or late:
+            entries.append(_moved(one, move, before, now, actor, applied=applied))
+    if rows:
+        connection.execute(sa.insert(transitions), rows)
+    _write_states(connection, [(known[subject], changed[subject]) for subject in sorted(changed)], now)
+    if superseded:
+        connection.execute(sa.update(events).where(events.c.id.in_(superseded)).values(superseded=True))
+    return entries
+
+
+def _locked_states(connection: sa.Connection, subjects: list[str], now: datetime) -> dict[str, State]:
+    """Read the states of subjects so that nobody else changes them before the commit."""
+    names = ("subject", "status", "at", "source_order_id", "target_order_id", "order_subscription_id")
+    query = sa.select(*(states.c[name] for name in names)).where(states.c.subject.in_(subjects))
+    if connection.dialect.name == "postgresql":
+        # A row that does not exist cannot be locked: make it first, as a state older than any.
+        blank = [{"subject": s, "status": "", "at": None, "seen_at": now} for s in subjects]
+        connection.execute(insert(connection, states).on_conflict_do_nothing(), blank)
+        query = query.order_by(states.c.subject).with_for_update()
+    return {row.subject: State(*row) for row in connection.execute(query) if row.status}
+
+
+def _write_states(connection: sa.Connection, changed: list[tuple[State, int]], now: datetime) -> None:
+    if not changed:
+        return
+    statement = insert(connection, states)
+    columns = [c.name for c in states.columns if c.name != "subject"]
+    statement = statement.on_conflict_do_update(
+        index_elements=[states.c.subject], set_={name: statement.excluded[name] for name in columns}
+    )
+    rows = [
+        {
+            "subject": state.subject,
+            "status": state.status,
+            "at": state.at,
+            "event_id": event_id,
+            "source_order_id": state.source_order_id,
+            "target_order_id": state.target_order_id,
+            "order_subscription_id": state.order_subscription_id,
+            "seen_at": now,
+        }
+        for state, event_id in changed
+    ]
+    connection.execute(statement, rows)
+
+
+def _transition(one: Told, move: Transition, before: State | None, now: datetime, *, applied: bool) -> dict[str, Any]:
+    return {
+        "event_id": one.event_id,
+        "subject": move.subject,
+        "from_status": before.status if before else None,
+        "to_status": line(move.status, 64),
+        "at": move.at,
+        "applied": applied,
+        "recorded_at": now,
+    }
+
+
+def _moved(
+    one: Told, move: Transition, before: State | None, now: datetime, actor: str, *, applied: bool
+) -> dict[str, Any]:
+    action = "state.changed" if applied else "state.superseded"
+    known = before.status if before else None
+    return entry(now, move.subject, actor, action, event_id=one.event_id, status=move.status, before=known)
+
+
+def _plan(
+    connection: sa.Connection, wanted: Sequence[tuple[int | None, FollowUp]], now: datetime, actor: str
+) -> list[dict[str, Any]]:
+    """Insert follow-ups whose identity is new; a known one is already planned, under way or done."""
+    by_identity = {f.identity: (event_id, f) for event_id, f in reversed(wanted)}
+    if not by_identity:
+        return []
+    statement = (
+        insert(connection, follow_ups)
+        .on_conflict_do_nothing(index_elements=[follow_ups.c.identity])
+        .returning(follow_ups.c.id, follow_ups.c.identity)
+    )
+    rows = [_follow_up(event_id, f, now) for _, (event_id, f) in sorted(by_identity.items())]
+    made = {identity: id_ for id_, identity in connection.execute(statement, rows)}
+    return [
+        entry(now, f.subject, actor, "follow_up.planned", event_id=event_id, follow_up_id=made[f.identity], kind=f.kind)
+        for event_id, f in by_identity.values()
+        if f.identity in made
+    ]
+
+
+def _follow_up(event_id: int | None, follow_up: FollowUp, now: datetime) -> dict[str, Any]:
+    return {
+        "identity": follow_up.identity,
+        "kind": follow_up.kind,
+        "subject": follow_up.subject,
+        "cause": follow_up.cause,
+        "params": json.dumps(dict(follow_up.params), sort_keys=True),
+        "event_id": event_id,
+        "status": "planned",
+        "attempt": 1,
+        "starts": 0,
+        "planned_at": now,
+        "due_at": now + timedelta(seconds=follow_up.delay),
+        "changed_at": now,
+    }

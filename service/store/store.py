@@ -1,0 +1,93 @@
+"""The open database: transactions for writing, snapshots for reading, errors in our own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+
+from service.errors import StoreUnavailable
+from service.store import checks, connections, migrate
+
+# After these, SQLite's own documentation and our fault runs say: close the connection and open another.
+_SUSPECT = ("disk I/O", "malformed", "full", "readonly", "not a database")
+
+
+@dataclass(frozen=True)
+class Store:
+    """The one database of an installation. Threads may share it; processes open their own, after a fork."""
+
+    engine: sa.Engine
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction: all of it is on disk when the block ends, or nothing is.
+
+        Raises:
+            StoreUnavailable: locked, full, read-only, gone. The commit's fate may be unknown; identities make a
+                repetition harmless.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError, sa.exc.TimeoutError) as error:
+            raise self._unavailable(error) from error
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One snapshot to read from.
+
+        Raises:
+            StoreUnavailable: the database cannot be read just now.
+        """
+        try:
+            with self.engine.connect().execution_options(**connections.READ_ONLY) as connection:
+                yield connection
+        except (OperationalError, InterfaceError, sa.exc.TimeoutError) as error:
+            raise self._unavailable(error) from error
+
+    def close(self) -> None:
+        """Close every connection; on SQLite the last one out checkpoints the WAL."""
+        self.engine.dispose()
+
+    def _unavailable(self, error: SQLAlchemyError) -> StoreUnavailable:
+        cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        if any(word in cause for word in _SUSPECT):
+            self.engine.dispose()
+        return StoreUnavailable(cause.strip().partition("\n")[0])
+
+
+def open_store(url: str, *, busy_seconds: float = connections.BUSY_SECONDS, autocheckpoint: int | None = None) -> Store:
+    """Open the database, checked and migrated; several processes may do so at one moment.
+
+    Args:
+        url: as `Settings.database_url` normalises it.
+        busy_seconds: how long a SQLite write waits for another's.
+        autocheckpoint: pages of WAL after which this process checkpoints; None for a web process.
+
+    Raises:
+        StoreUnusable: a newer schema, another program's file, a read-only one, an affected SQLite library.
+        StoreUnavailable: it cannot be reached or is locked.
+    """
+    pages = connections.WEB_AUTOCHECKPOINT if autocheckpoint is None else autocheckpoint
+    checks.check_library(url)
+    checks.check_file(url)
+    store = Store(connections.connect(url, busy_seconds=busy_seconds, autocheckpoint=pages))
+    try:
+        with store.read() as connection:
+            checks.check_database(connection)
+        migrate.migrate(store.engine)
+    except (OperationalError, InterfaceError) as error:
+        raise store._unavailable(error) from error  # noqa: SLF001 - its own constructor
+    except BaseException:
+        store.close()
+        raise
+    return store

@@ -1,0 +1,17 @@
+"""Text that came from outside, made harmless to keep and to show. Pure."""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 controls move cursors, end lines and end PostgreSQL's strings; bidi and zero-width characters make a line
+# read as another one.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def line(text: str, limit: int = 500) -> str:
+    """Make one printable line of at most `limit` characters."""
+    # Most text is harmless; the search is cheaper than a substitution that finds nothing.
+    if _UNSAFE.search(text):
+        text = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
