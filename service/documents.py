@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any
 
 from service.errors import BodyUnreadable
 
 MAX_DEPTH = 64
 _INT64 = range(-(2**63), 2**63)
-# Long digit runs and exponents are the only ways to leave the range of 64-bit integers and finite doubles; bodies
-# without them, nearly all, are spared a Python call for every number.
-_EXTREME_NUMBER = re.compile(r"\d{18}|\d[eE]")
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -47,8 +42,7 @@ def _constant(name: str) -> None:
     raise BodyUnreadable(f"{name} is not JSON")
 
 
-_plain = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
-_careful = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float)
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float)
 
 
 def parse(raw: bytes) -> Any:
@@ -61,15 +55,14 @@ def parse(raw: bytes) -> Any:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise BodyUnreadable("not UTF-8") from None
-    decoder = _careful if _EXTREME_NUMBER.search(text) else _plain
     try:
-        document = decoder.decode(text)
+        document = _decoder.decode(text)
     except (ValueError, RecursionError) as error:
         where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise BodyUnreadable(f"not JSON{where}") from None
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
         raise BodyUnreadable(f"nested deeper than {MAX_DEPTH} levels")
-    if _SURROGATE_ESCAPE.search(text) and not _encodable(document):
+    if ("\\ud" in text or "\\uD" in text) and not _encodable(document):
         raise BodyUnreadable("a lone surrogate stands in a string")
     return document
 

@@ -4,7 +4,8 @@ CopydeskError
 ├── ConfigurationError        settings or handlers are wrong: no start, all mistakes in one message
 ├── StoreError
 │   ├── StoreUnusable         this database must not be used (newer schema, foreign file, affected library): no start
-│   └── StoreUnavailable      it cannot be written just now (locked, full, gone): 503, the sender comes again
+│   └── StoreUnavailable      it cannot be written just now (full, gone): 503, the sender comes again
+│       └── StoreLocked       another process is writing: a matter of milliseconds
 ├── RequestRefused            an inbound request that is not authentic or not well framed (its HTTP status inside)
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
 ├── NotFound                  a command asked for something that is not kept
@@ -45,6 +46,10 @@ class StoreUnusable(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database cannot be written just now; nothing of the transaction was acknowledged."""
+
+
+class StoreLocked(StoreUnavailable):
+    """Another process holds the write lock of the file."""
 
 
 class RequestRefused(CopydeskError):

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 
 from service import resources
@@ -40,7 +41,7 @@ MARKERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
     """One thing that happened at Commerce Layer, as a delivery told it.
 
@@ -75,7 +76,7 @@ class Event:
         """How the audit trail and the commands name the resource: `order_copies/XAyRWNUzyN`."""
         return f"{self.type}/{self.id}"
 
-    @property
+    @cached_property
     def attributes(self) -> Json:
         """The resource's attributes; empty where the document has none."""
         attributes = self.resource.get("attributes")
@@ -89,26 +90,26 @@ class Event:
         status = self.attributes.get("status")
         return status if isinstance(status, str) else None
 
-    @property
+    @cached_property
     def updated_at(self) -> datetime | None:
         """When the provider last changed the resource, UTC; None where the body does not say."""
         return resources.instant(self.attributes.get("updated_at"))
 
-    @property
+    @cached_property
     def factory(self) -> OrderFactory:
         """The order factory it is about; for the topics `order_copies.*` and `recurring_order_copies.*` only."""
         if self.type not in FACTORY_TYPES:
             raise TypeError(f"{self.topic} is not about an order factory")
         return resources.order_factory(self.resource, self.included)
 
-    @property
+    @cached_property
     def order(self) -> Order:
         """The order it is about; for the topics `orders.*` only."""
         if self.type != "orders":
             raise TypeError(f"{self.topic} is not about an order")
         return resources.order(self.resource, self.included)
 
-    @property
+    @cached_property
     def subscription(self) -> Subscription:
         """The subscription it is about; for the topics `order_subscriptions.*` only."""
         if self.type != "order_subscriptions":

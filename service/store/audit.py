@@ -10,8 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.outcomes import Param
+from service.store.bulk import Bulk
 from service.store.schema import audit_entries
 from service.text import line
+
+_ENTRIES = Bulk(audit_entries, [c.name for c in audit_entries.c if c.name != "id"])
 
 
 def entry(
@@ -39,5 +42,4 @@ def entry(
 
 def write_audit(connection: sa.Connection, entries: Iterable[Mapping[str, Any]]) -> None:
     """Add entries to the audit trail, in the transaction of what they describe."""
-    if rows := list(entries):
-        connection.execute(sa.insert(audit_entries), rows)
+    _ENTRIES.run(connection, list(entries))

@@ -14,9 +14,26 @@ import sqlalchemy as sa
 from service.arrivals import Arrival, Receipt
 from service.events import Event
 from service.store.audit import entry, write_audit
+from service.store.bulk import Bulk
 from service.store.record import INTAKE, Told, record
-from service.store.schema import deliveries, events, insert
+from service.store.schema import deliveries, events
 from service.text import line
+
+_EVENTS = Bulk(
+    events,
+    [c.name for c in events.c if c.name != "id"],
+    lambda statement: statement.on_conflict_do_update(
+        index_elements=[events.c.key],
+        set_={
+            "deliveries": events.c.deliveries + statement.excluded.deliveries,
+            "last_seen_at": statement.excluded.last_seen_at,
+        },
+    ),
+)
+_EVENTS_BY_KEY = sa.select(events.c.id, events.c.key, events.c.deliveries).where(
+    events.c.key.in_(sa.bindparam("keys", expanding=True))
+)
+_DELIVERIES = Bulk(deliveries, [c.name for c in deliveries.c if c.name != "id"])
 
 
 def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt]:
@@ -34,7 +51,7 @@ def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt
         event_id, new = known[arrival.event.key]
         receipts.append(Receipt("event" if new and event_id not in first else "redelivery", event_id))
         first.add(event_id)
-    connection.execute(sa.insert(deliveries), [_delivery(a, r) for a, r in zip(arrivals, receipts, strict=True)])
+    _DELIVERIES.run(connection, [_delivery(a, r) for a, r in zip(arrivals, receipts, strict=True)])
     told = [
         Told(receipt.event_id, arrival.event, arrival.verdict)
         for arrival, receipt in zip(arrivals, receipts, strict=True)
@@ -63,15 +80,9 @@ def _keep_events(connection: sa.Connection, arrivals: Sequence[Arrival]) -> dict
             rows[arrival.event.key] = _event(arrival, arrival.event)
     if not rows:
         return {}
-    statement = insert(connection, events)
-    statement = statement.on_conflict_do_update(
-        index_elements=[events.c.key],
-        set_={
-            "deliveries": events.c.deliveries + statement.excluded.deliveries,
-            "last_seen_at": statement.excluded.last_seen_at,
-        },
-    ).returning(events.c.id, events.c.key, events.c.deliveries)
-    found = connection.execute(statement, [rows[key] for key in sorted(rows)])
+    keys = sorted(rows)
+    _EVENTS.run(connection, [rows[key] for key in keys])
+    found = connection.execute(_EVENTS_BY_KEY, {"keys": keys})
     return {bytes(key): (id_, count == rows[bytes(key)]["deliveries"]) for id_, key, count in found}
 
 

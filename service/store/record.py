@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,10 +18,34 @@ from service.outcomes import FollowUp, Transition
 from service.router import Verdict
 from service.states import State, advance
 from service.store.audit import entry, write_audit
-from service.store.schema import events, follow_ups, insert, states, transitions
+from service.store.bulk import Bulk
+from service.store.schema import events, follow_ups, states, transitions
 from service.text import line
 
 INTAKE = "intake"
+
+_STATE_COLUMNS = [c.name for c in states.c]
+_TRANSITIONS = Bulk(transitions, [c.name for c in transitions.c if c.name != "id"])
+_BLANK_STATES = Bulk(states, ["subject", "status", "at", "seen_at"], lambda s: s.on_conflict_do_nothing())
+_STATES = Bulk(
+    states,
+    _STATE_COLUMNS,
+    lambda s: s.on_conflict_do_update(
+        index_elements=[states.c.subject],
+        set_={name: s.excluded[name] for name in _STATE_COLUMNS if name != "subject"},
+    ),
+)
+_STATES_BY_SUBJECT = sa.select(*(states.c[field.name] for field in fields(State))).where(
+    states.c.subject.in_(sa.bindparam("subjects", expanding=True))
+)
+_FOLLOW_UPS = Bulk(
+    follow_ups,
+    [c.name for c in follow_ups.c if c.name not in ("id", "result")],
+    lambda s: s.on_conflict_do_nothing(index_elements=[follow_ups.c.identity]),
+)
+_FOLLOW_UPS_BY_IDENTITY = sa.select(
+    follow_ups.c.id, follow_ups.c.identity, follow_ups.c.event_id, follow_ups.c.planned_at
+).where(follow_ups.c.identity.in_(sa.bindparam("identities", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +99,7 @@ def _advance_states(connection: sa.Connection, told: Sequence[Told], now: dateti
             rows.append(_transition(one, move, before, now, applied=applied))
         if applied or late:
             entries.append(_moved(one, move, before, now, actor, applied=applied))
-    if rows:
-        connection.execute(sa.insert(transitions), rows)
+    _TRANSITIONS.run(connection, rows)
     _write_states(connection, [(known[subject], changed[subject]) for subject in sorted(changed)], now)
     if superseded:
         connection.execute(sa.update(events).where(events.c.id.in_(superseded)).values(superseded=True))
@@ -85,24 +108,16 @@ def _advance_states(connection: sa.Connection, told: Sequence[Told], now: dateti
 
 def _locked_states(connection: sa.Connection, subjects: list[str], now: datetime) -> dict[str, State]:
     """Read the states of subjects so that nobody else changes them before the commit."""
-    names = ("subject", "status", "at", "source_order_id", "target_order_id", "order_subscription_id")
-    query = sa.select(*(states.c[name] for name in names)).where(states.c.subject.in_(subjects))
+    query = _STATES_BY_SUBJECT
     if connection.dialect.name == "postgresql":
         # A row that does not exist cannot be locked: make it first, as a state older than any.
         blank = [{"subject": s, "status": "", "at": None, "seen_at": now} for s in subjects]
-        connection.execute(insert(connection, states).on_conflict_do_nothing(), blank)
+        _BLANK_STATES.run(connection, blank)
         query = query.order_by(states.c.subject).with_for_update()
-    return {row.subject: State(*row) for row in connection.execute(query) if row.status}
+    return {row.subject: State(*row) for row in connection.execute(query, {"subjects": subjects}) if row.status}
 
 
 def _write_states(connection: sa.Connection, changed: list[tuple[State, int]], now: datetime) -> None:
-    if not changed:
-        return
-    statement = insert(connection, states)
-    columns = [c.name for c in states.columns if c.name != "subject"]
-    statement = statement.on_conflict_do_update(
-        index_elements=[states.c.subject], set_={name: statement.excluded[name] for name in columns}
-    )
     rows = [
         {
             "subject": state.subject,
@@ -116,7 +131,7 @@ def _write_states(connection: sa.Connection, changed: list[tuple[State, int]], n
         }
         for state, event_id in changed
     ]
-    connection.execute(statement, rows)
+    _STATES.run(connection, rows)
 
 
 def _transition(one: Told, move: Transition, before: State | None, now: datetime, *, applied: bool) -> dict[str, Any]:
@@ -146,13 +161,11 @@ def _plan(
     by_identity = {f.identity: (event_id, f) for event_id, f in reversed(wanted)}
     if not by_identity:
         return []
-    statement = (
-        insert(connection, follow_ups)
-        .on_conflict_do_nothing(index_elements=[follow_ups.c.identity])
-        .returning(follow_ups.c.id, follow_ups.c.identity)
-    )
-    rows = [_follow_up(event_id, f, now) for _, (event_id, f) in sorted(by_identity.items())]
-    made = {identity: id_ for id_, identity in connection.execute(statement, rows)}
+    identities = sorted(by_identity)
+    _FOLLOW_UPS.run(connection, [_follow_up(*by_identity[identity], now) for identity in identities])
+    found = connection.execute(_FOLLOW_UPS_BY_IDENTITY, {"identities": identities})
+    # Ours are those that carry this transaction's event and time: nobody else's row has both.
+    made = {f.identity: f.id for f in found if (f.event_id, f.planned_at) == (by_identity[f.identity][0], now)}
     return [
         entry(now, f.subject, actor, "follow_up.planned", event_id=event_id, follow_up_id=made[f.identity], kind=f.kind)
         for event_id, f in by_identity.values()

@@ -7,6 +7,7 @@ follow-ups). Times are UTC; raw bodies are bytes; the truth of a body is its byt
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,7 +34,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
         """Refuse naive times: they are the ones that go wrong twice a year."""
         if value is None or dialect.name == "postgresql":
             return value
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if value.tzinfo else _naive()
+        return _spell(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - the interface
         """Give back an aware UTC time."""
@@ -42,8 +43,12 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromisoformat(value)
 
 
-def _naive() -> str:
-    raise ValueError("a time without a zone")
+@lru_cache(maxsize=64)
+def _spell(value: datetime) -> str:
+    """Spell a time; cached, since one transaction writes the same time into many rows."""
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def insert(connection: sa.Connection, table: Table) -> Any:

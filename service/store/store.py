@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from service.errors import StoreUnavailable
+from service.errors import StoreLocked, StoreUnavailable
 from service.store import checks, connections, migrate
 
 # After these, SQLite's own documentation and our fault runs say: close the connection and open another.
@@ -54,6 +54,11 @@ class Store:
         except (OperationalError, InterfaceError, sa.exc.TimeoutError) as error:
             raise self._unavailable(error) from error
 
+    def impatient(self) -> Store:
+        """The same database through connections that fail at once where another process holds the write lock."""
+        url = self.engine.url.render_as_string(hide_password=False)
+        return Store(connections.connect(url, busy_seconds=0))
+
     def close(self) -> None:
         """Close every connection; on SQLite the last one out checkpoints the WAL."""
         self.engine.dispose()
@@ -62,7 +67,8 @@ class Store:
         cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
         if any(word in cause for word in _SUSPECT):
             self.engine.dispose()
-        return StoreUnavailable(cause.strip().partition("\n")[0])
+        kind = StoreLocked if "locked" in cause else StoreUnavailable
+        return kind(cause.strip().partition("\n")[0])
 
 
 def open_store(url: str, *, busy_seconds: float = connections.BUSY_SECONDS, autocheckpoint: int | None = None) -> Store:

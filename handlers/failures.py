@@ -1,0 +1,27 @@
+"""Copies that people must hear of."""
+
+from service import Event, Outcome, alert, on
+
+
+@on("order_copies.fail", "recurring_order_copies.fail")
+def copy_failed(event: Event) -> list[Outcome]:
+    """A copy failed: a customer has no order, or a subscription no renewal."""
+    return [alert(event.subject, "copy failed")]
+
+
+@on("order_copies.complete", "recurring_order_copies.complete")
+def copy_completed_badly(event: Event) -> list[Outcome]:
+    """A copy completed, and still something is wrong with it: errors were skipped, or its target is not placed.
+
+    `completed` does not mean that the target was placed: https://docs.commercelayer.io/core/api-reference/order_copies
+    """
+    copy = event.factory
+    outcomes: list[Outcome] = []
+    if copy.errors_count:
+        outcomes.append(alert(event.subject, "completed with errors"))
+    target = copy.target_order
+    if copy.place_target_order and target and target.status not in ("placed", "approved", "placing"):
+        outcomes.append(alert(event.subject, "target not placed"))
+    if copy.cancel_source_order and not copy.place_target_order:
+        outcomes.append(alert(event.subject, "replaced by an unplaced order"))
+    return outcomes

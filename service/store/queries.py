@@ -1,0 +1,39 @@
+"""Questions to the store, each named for what it answers. Every face of Copydesk asks here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from service.store.schema import follow_ups, workers
+
+OPEN = ("planned", "queued", "running", "attempting")
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How the installation stands.
+
+    Attributes:
+        worker_seen_at: the newest heartbeat of any worker; None where there never was one.
+        open: follow-ups that are not at an end.
+        oldest_id, oldest_due_at: the open follow-up that was due first; None where nothing is open.
+    """
+
+    worker_seen_at: datetime | None
+    open: int
+    oldest_id: int | None
+    oldest_due_at: datetime | None
+
+
+def readiness(connection: sa.Connection) -> Readiness:
+    """How does the installation stand?"""
+    seen = connection.execute(sa.select(sa.func.max(workers.c.seen_at))).scalar_one()
+    is_open = follow_ups.c.status.in_(OPEN)
+    count = connection.execute(sa.select(sa.func.count()).where(is_open).select_from(follow_ups)).scalar_one()
+    oldest = connection.execute(
+        sa.select(follow_ups.c.id, follow_ups.c.due_at).where(is_open).order_by(follow_ups.c.due_at).limit(1)
+    ).one_or_none()
+    return Readiness(seen, count, *(oldest or (None, None)))

@@ -1,0 +1,83 @@
+"""The Flask application: what it needs, made once a process and handed to the routes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from service.errors import RequestRefused
+from service.intake import Door, Writer
+from service.intake.refusals import Refusals
+from service.router import Router
+from service.settings import Settings
+from service.store import Store, open_store
+from service.web.health import health
+from service.web.webhook import answer, webhook
+
+# https://owasp.org/www-project-secure-headers/: nothing here is for a browser, so everything is closed.
+RESPONSE_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_WORDS = {
+    400: "bad request\n",
+    401: "unauthorized\n",
+    404: "not found\n",
+    405: "method not allowed\n",
+    413: "too large\n",
+}
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes work with; one for each process."""
+
+    store: Store
+    door: Door
+    writer: Writer
+    refusals: Refusals
+
+    def close(self) -> None:
+        """Write what waits and close the database."""
+        self.writer.close()
+        self.refusals.close()
+        self.store.close()
+
+
+def create_app(settings: Settings, router: Router, *, max_batch: int | None = None) -> Flask:
+    """Make the application; call it after the fork, since it opens the database and starts threads.
+
+    Args:
+        settings: as loaded for the role `web`.
+        router: the handlers' switchboard.
+        max_batch: deliveries in one commit; None for the default.
+
+    Raises:
+        StoreUnusable, StoreUnavailable: as `open_store`.
+    """
+    app = Flask("copydesk", static_folder=None)
+    store = open_store(settings.database_url.get_secret_value())
+    writer = Writer(store) if max_batch is None else Writer(store, max_batch=max_batch)
+    refusals = Refusals(store, settings.webhook_secrets)
+    app.extensions["copydesk"] = Services(store, Door.of(settings, router), writer, refusals)
+    app.register_blueprint(webhook)
+    app.register_blueprint(health)
+    app.register_error_handler(RequestRefused, lambda refusal: _plain(refusal.status))
+    app.register_error_handler(HTTPException, lambda error: _plain(error.code or 500, error))
+    app.after_request(_close)
+    return app
+
+
+def _plain(status: int, error: HTTPException | None = None) -> Response:
+    """A constant body: whoever has no key learns nothing from us."""
+    allow = {"Allow": "POST"} if status == 405 and error is not None else {}  # noqa: PLR2004
+    return answer(_WORDS.get(status, "error\n"), status, allow)
+
+
+def _close(response: Response) -> Response:
+    response.headers.extend(RESPONSE_HEADERS)
+    return response

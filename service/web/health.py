@@ -1,0 +1,58 @@
+"""Is the process alive, and is the installation ready? For load balancers, monitors and people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, current_app, jsonify
+
+from service.errors import StoreError
+from service.store import queries
+
+if TYPE_CHECKING:
+    from service.web.app import Services
+
+health = Blueprint("health", __name__)
+
+WORKER_SECONDS = 30.0
+
+
+@health.get("/healthz")
+def healthz() -> Response:
+    """Answer 200 while the process can answer at all; a restart would not help with anything else."""
+    return jsonify(alive=True)
+
+
+@health.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """Answer 200 where deliveries can be kept, 503 otherwise, and say what else a person should know.
+
+    A worker that is not there does not make it 503: deliveries are safe without one, and a load balancer that
+    took the intake away for it would lose them.
+    """
+    services: Services = current_app.extensions["copydesk"]
+    now = datetime.now(UTC)
+    try:
+        with services.store.write() as connection:
+            found = queries.readiness(connection)
+    except StoreError as error:
+        return jsonify(ready=False, store=str(error)), 503
+    return jsonify(ready=True, store="writable", **_worker(found, now), **_oldest(found, now)), 200
+
+
+def _worker(found: queries.Readiness, now: datetime) -> dict[str, Any]:
+    if found.worker_seen_at is None:
+        return {"worker": "never seen"}
+    age = (now - found.worker_seen_at).total_seconds()
+    return {"worker": "seen" if age <= WORKER_SECONDS else "missing", "worker_seen_seconds_ago": round(age, 1)}
+
+
+def _oldest(found: queries.Readiness, now: datetime) -> dict[str, Any]:
+    if found.oldest_due_at is None:
+        return {"follow_ups_open": found.open, "oldest_follow_up": None}
+    late = (now - found.oldest_due_at).total_seconds()
+    return {
+        "follow_ups_open": found.open,
+        "oldest_follow_up": {"id": found.oldest_id, "due_seconds_ago": round(late, 1)},
+    }

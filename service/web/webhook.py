@@ -1,0 +1,73 @@
+"""POST /webhooks/<topic>: verify, keep, answer. It never calls out."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+from flask import Blueprint, Response, current_app, request
+
+from service.errors import RequestRefused, StoreUnavailable
+from service.intake.door import MAX_BODY
+from service.web import body
+
+if TYPE_CHECKING:
+    from service.web.app import Services
+
+log = structlog.get_logger(__name__)
+webhook = Blueprint("webhook", __name__)
+
+# Half of what the sender grants for everything: https://docs.commercelayer.io/core/real-time-webhooks
+BODY_SECONDS = 2.5
+RETRY_AFTER = "5"
+TOPIC_HEADER = "X-CommerceLayer-Topic"
+SIGNATURE_HEADER = "X-CommerceLayer-Signature"
+KEPT_HEADERS = (TOPIC_HEADER, SIGNATURE_HEADER, "Content-Type", "Content-Encoding", "User-Agent", "X-Request-Id")
+
+
+@webhook.post("/webhooks/<topic>")
+def receive(topic: str) -> Response:
+    """Answer 200 once an authentic delivery is on disk, whatever it says; see docs/operations.md for the others."""
+    services: Services = current_app.extensions["copydesk"]
+    began = time.perf_counter()
+    try:
+        body.declared_length(request.environ, MAX_BODY)
+        keys, signature = services.door.expect(topic, _single(TOPIC_HEADER), _single(SIGNATURE_HEADER))
+        raw = body.read(request.environ, MAX_BODY, seconds=BODY_SECONDS)
+        key = services.door.verify(keys, signature, raw)
+    except RequestRefused as refusal:
+        services.refusals.count(topic, refusal.reason)
+        raise
+    arrival = services.door.admit(topic, raw, _headers(), key, datetime.now(UTC))
+    try:
+        receipt = services.writer.keep(arrival)
+    except StoreUnavailable as error:
+        log.warning("not kept", topic=topic, error=str(error))
+        return answer("busy\n", 503, {"Retry-After": RETRY_AFTER})
+    log.info(
+        "kept",
+        topic=topic,
+        verdict=receipt.verdict,
+        event_id=receipt.event_id,
+        key=key.fingerprint,
+        ms=round((time.perf_counter() - began) * 1000, 1),
+    )
+    return answer("kept\n", 200)
+
+
+def answer(text: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    """A constant plain text answer."""
+    return Response(text, status, {"Content-Type": "text/plain; charset=utf-8"} | (headers or {}))
+
+
+def _single(name: str) -> str | None:
+    """A header that must be there once: WSGI joins repeated ones with a comma, which no value of ours has."""
+    return request.environ.get("HTTP_" + name.upper().replace("-", "_"))
+
+
+def _headers() -> str:
+    found = {name: value for name in KEPT_HEADERS if (value := request.headers.get(name)) is not None}
+    return json.dumps(found, sort_keys=True)
