@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import threading
@@ -56,14 +57,14 @@ class _Server(ThreadedWSGIServer):
             self._connections.discard(request)
         super().shutdown_request(request)
 
-    def hang_up(self) -> None:
-        """End the connections that wait for a request; answers under way are still written."""
+    def server_close(self) -> None:
+        """End the connections that wait for a request, so that their threads end; answers are still written."""
         with self._connections_lock:
             for connection in self._connections:
-                try:
+                # The client may have been quicker.
+                with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
-                except OSError:
-                    continue  # The client was quicker.
+        super().server_close()
 
 
 class Sandbox:
@@ -113,7 +114,7 @@ class Sandbox:
         host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
         self._world.url = f"http://{host}:{self._server.server_port}"
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox-http"
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox-http"
         )
         self._thread.start()
         return self
@@ -124,8 +125,6 @@ class Sandbox:
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join()
-            self._server.hang_up()
-            self._server.server_close()
             self._server = None
         self._world.close()
 
