@@ -143,10 +143,10 @@ def resources(world: World) -> Blueprint:
         blueprint.add_url_rule(rule, endpoint=view.__name__, view_func=view, methods=[method], strict_slashes=False)
 
     # So that the gate, and not the router, answers for an address or a method that does not exist.
-    @blueprint.route("/<path:_anything>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    def nowhere(_anything: str) -> Response:
-        known = _anything.partition("/")[0] in RESOURCES
-        raise plain(405 if known and _anything.count("/") < 2 else 404)  # noqa: PLR2004
+    @blueprint.route("/<path:address>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def nowhere(address: str) -> Response:
+        type_, _, rest = address.rstrip("/").partition("/")
+        raise plain(405 if type_ in RESOURCES and "/" not in rest else 404)
 
     return blueprint
 

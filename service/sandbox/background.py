@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+
+_log = logging.getLogger(__name__)
 
 Job = Callable[[], None]
 
@@ -24,7 +27,7 @@ class _Timed:
 
 
 class Background:
-    """Runs jobs after a delay or in a pool until it is closed; jobs must not raise."""
+    """Runs jobs after a delay or in a pool until it is closed; an error in a job is logged."""
 
     def __init__(self, workers: int) -> None:
         """Start the timer thread.
@@ -56,7 +59,7 @@ class Background:
             if self._closed:
                 return
             self._outstanding += 1
-            self._pool.submit(job).add_done_callback(self._done)
+            self._pool.submit(self._run, job).add_done_callback(self._done)
 
     def settled(self, timeout: float) -> bool:
         """Wait until nothing is left to do, at most `timeout` seconds; tell whether that was reached."""
@@ -78,6 +81,14 @@ class Background:
         self._timer.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
+    @staticmethod
+    def _run(job: Job) -> None:
+        """Run one job; an error in it must neither end the thread nor pass unseen."""
+        try:
+            job()
+        except Exception:  # noqa: BLE001 (whatever a job raises)
+            _log.exception("A job of the sandbox failed")
+
     def _done(self, _future: Future[None] | None = None) -> None:
         with self._wake:
             self._outstanding -= 1
@@ -92,7 +103,5 @@ class Background:
                 if self._closed:
                     return
                 job = heapq.heappop(self._timed).job
-            try:
-                job()
-            finally:
-                self._done()
+            self._run(job)
+            self._done()

@@ -15,6 +15,7 @@ import ssl
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -159,7 +160,7 @@ class Deliveries:
             if webhook is None or not self._hears(webhook):
                 return
         status, error, seconds = self._post(delivery)
-        success = status is not None and status // 100 == 2  # noqa: PLR2004
+        success = status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
         with self._state.lock:
             self.attempts.append(
                 {

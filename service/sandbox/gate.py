@@ -6,6 +6,7 @@ import json
 import socket
 import time
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -75,11 +76,11 @@ def guard(blueprint: Blueprint, world: World, *, tokens: bool) -> None:
     @blueprint.after_request
     def leave(response: Response) -> Response:
         # A refused request has taken no effect, so there is nothing to hide behind trouble.
-        trouble = g.trouble if response.status_code < 400 else None  # noqa: PLR2004
+        trouble = g.trouble if response.status_code < HTTPStatus.BAD_REQUEST else None
         response = _meet(world, trouble, "after") or response
         response.headers.update(g.limits)
         # The recorded 429 comes from the gateway and has no request id.
-        request_id = None if response.status_code == 429 else str(uuid.uuid4())  # noqa: PLR2004
+        request_id = None if response.status_code == HTTPStatus.TOO_MANY_REQUESTS else str(uuid.uuid4())
         if request_id:
             response.headers["x-request-id"] = request_id
         world.calls.append(
@@ -116,10 +117,10 @@ def _meet(world: World, trouble: Trouble | None, moment: str) -> Response | None
 
 def troubled(trouble: Trouble, status: int) -> Response:
     """The answer that trouble asks for."""
-    if status == 429:  # noqa: PLR2004
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return throttled()
     # A 401 that a client can mend by a new token is the usual case.
-    usual = "INVALID_TOKEN" if status == 401 else None  # noqa: PLR2004
+    usual = "INVALID_TOKEN" if status == HTTPStatus.UNAUTHORIZED else None
     response = refusal(plain(status, trouble.code or usual))
     if trouble.retry_after is not None:
         response.headers["Retry-After"] = str(trouble.retry_after)

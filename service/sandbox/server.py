@@ -20,6 +20,9 @@ from service.sandbox.control import control
 from service.sandbox.trouble import Trouble
 from service.sandbox.world import Options, World
 
+# Clients that connect in the same instant wait their turn instead of being refused.
+BACKLOG = 512
+
 
 class _Handler(WSGIRequestHandler):
     """Silent: the sandbox has its own log of calls."""
@@ -43,7 +46,10 @@ class _Server(ThreadedWSGIServer):
     def __init__(self, host: str, port: int, app: Flask) -> None:
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()
-        super().__init__(host, port, app, _Handler)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Bound here, because werkzeug ends the process where a port is taken.
+        with socket.create_server((host, port), family=family, backlog=BACKLOG) as listening:
+            super().__init__(host, listening.getsockname()[1], app, _Handler, fd=listening.fileno())
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection, and serve it in a thread."""
@@ -110,9 +116,13 @@ class Sandbox:
         app.json = _JSON(app)
         for blueprint in (authorization(self._world), resources(self._world), control(self._world)):
             app.register_blueprint(blueprint)
-        self._server = _Server(self.options.host, self.options.port, app)
+        try:
+            self._server = _Server(self.options.host, self.options.port, app)
+        except OSError:
+            self._world.close()
+            raise
         host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
-        self._world.url = f"http://{host}:{self._server.server_port}"
+        self._world.url = f"http://{host}:{self._server.port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox-http"
         )

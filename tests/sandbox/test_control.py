@@ -220,6 +220,19 @@ def test_as_a_process_it_stops_on_a_signal(number: int) -> None:
     assert (process.returncode, errors) == (0, "")
 
 
+def test_a_port_that_is_taken_is_an_error_and_not_the_end_of_the_process(sandbox: Sandbox) -> None:
+    taken = int(sandbox.url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"):
+        Sandbox(port=taken).start()
+
+
+def test_it_imports_nothing_of_the_code_it_is_there_to_try() -> None:
+    for file in (PROJECT / "service" / "sandbox").glob("*.py"):
+        imported = re.findall(r"^(?:from|import) (service[.\w]*)", file.read_text(encoding="utf-8"), re.MULTILINE)
+        strange = [name for name in imported if not name.startswith(("service.sandbox", "service.errors"))]
+        assert strange == [], file.name
+
+
 def test_the_index_lists_every_route_of_the_application(sandbox: Sandbox) -> None:
     text = httpx.get(sandbox.url, headers={"Accept": MEDIA_TYPE}).text
     assert all(route in text for route in ROUTES)
