@@ -57,7 +57,9 @@ class Store:
     def impatient(self) -> Store:
         """The same database through connections that fail at once where another process holds the write lock."""
         url = self.engine.url.render_as_string(hide_password=False)
-        return Store(connections.connect(url, busy_seconds=0))
+        engine = connections.connect(url, busy_seconds=0)
+        connections.commit_beside_the_loop(engine)
+        return Store(engine)
 
     def checkpoint(self) -> None:
         """Copy what the WAL holds into the file, as far as no reader is in the way; SQLite only."""
