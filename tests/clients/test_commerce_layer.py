@@ -197,7 +197,7 @@ def test_without_credentials_there_is_no_client() -> None:
 
 
 def test_a_token_and_an_answer_share_one_deadline(serve: Serve, ask: Ask) -> None:
-    client = ask(serve(faulty.silent), serve(token_answer(delay=0.25)))
+    client = ask(serve(dripping(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 999)), serve(token_answer(delay=0.25)))
     began = time.monotonic()
     assert type(failure_of(lambda: write(client))) is OutcomeUnknown
     assert time.monotonic() - began < DEADLINES.total + 0.15

@@ -230,6 +230,24 @@ def test_a_read_that_timed_out_is_not_repeated(serve: Serve, transport: Transpor
     assert len(server.requests) == 2
 
 
+def test_a_read_whose_answer_had_begun_is_not_repeated(serve: Serve, transport: Transport) -> None:
+    server = serve(answer(200, b"1"), raw(HEAD + b"Content-Length: 9\r\n\r\n1"), answer(200, b"2"))
+    asked = request(server.url, repeatable=True)
+    transport.send(asked)
+    assert type(failure_of(lambda: transport.send(asked))) is Unavailable
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("scheme", ["http:", "https:"])
+def test_the_total_deadline_cuts_longer_timeouts_short(serve: Serve, scheme: str) -> None:
+    server = serve(faulty.deaf)
+    asked = request(server.url.replace("http:", scheme), repeatable=False)
+    began = time.monotonic()
+    with closing(Transport(Peer("The peer"), http.Deadlines(connect=5, read=5, total=0.2))) as transport:
+        failure_of(lambda: transport.send(asked))
+    assert time.monotonic() - began < 0.2 + SLACK_SECONDS
+
+
 def test_connections_are_kept_and_used_again(serve: Serve, transport: Transport) -> None:
     server = serve(answer(200, b"ok"))
     for _ in range(5):
