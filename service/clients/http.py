@@ -8,8 +8,10 @@ cookies, no proxy or netrc from the environment, no decoding.
 
 from __future__ import annotations
 
+import ssl
 import time
 from dataclasses import dataclass
+from functools import cache
 
 import httpcore
 import httpx
@@ -41,6 +43,15 @@ class Deadlines:
 DEADLINES = Deadlines()
 
 
+@cache
+def tls_context() -> ssl.SSLContext:
+    """How TLS is spoken: names and certificates are verified, SSL_CERT_FILE and the like are not read.
+
+    Made once, because reading the trusted certificates takes longer than most requests.
+    """
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Transport:
     """Pooled connections to one outside system; safe for threads and greenlets.
 
@@ -54,8 +65,7 @@ class Transport:
         self._deadlines = deadlines
         self._backend = BoundedBackend()
         self._pool = httpcore.ConnectionPool(
-            # Certificates and host names are verified; SSL_CERT_FILE and the like are not read.
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=tls_context(),
             max_connections=_MAX_CONNECTIONS,
             keepalive_expiry=_KEEPALIVE_SECONDS,
             network_backend=self._backend,

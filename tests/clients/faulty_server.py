@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 DRIP_SECONDS = 0.02
+POLL_SECONDS = 0.01
 
 
 @dataclass
@@ -62,7 +63,7 @@ class FaultyServer:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self._listener.settimeout(0.05)
+        self._listener.settimeout(POLL_SECONDS)
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -99,7 +100,7 @@ class FaultyServer:
                 return  # the client gave up first, as it should
 
     def _wait_for_request(self, sock: socket.socket) -> bool:
-        sock.settimeout(0.05)
+        sock.settimeout(POLL_SECONDS)
         while not self._stop.is_set():
             try:
                 peeked = sock.recv(1, socket.MSG_PEEK)

@@ -9,7 +9,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from service.clients import http
 from service.clients.http import MAX_BODY_BYTES, Transport
 from service.clients.peer import Peer, Request
 from service.errors import OutcomeUnknown, OutsideError, Unavailable
@@ -139,37 +142,63 @@ def test_a_tls_handshake_that_fails_or_drags_on_means_that_nothing_was_sent(
     assert time.monotonic() - began < DEADLINES.total + SLACK_SECONDS
 
 
-def self_signed(folder: Path) -> ssl.SSLContext:
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1, with its key, that vouches for itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    certificate = builder.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1))
-    pem = certificate.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    pem += key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    builder = builder.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1))
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    pem = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(
+        pem.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    (folder / "server.pem").write_bytes(pem)
+    return path
+
+
+def over_tls(certificate: Path, act: Action) -> Action:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    return context
+    context.load_cert_chain(certificate)
 
-
-def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sent(
-    serve: Serve, transport: Transport, tmp_path: Path
-) -> None:
-    context = self_signed(tmp_path)
-
-    def shake_hands(visit: faulty.Visit) -> bool:
-        visit.sock.settimeout(5)
+    def shake_hands_first(visit: faulty.Visit) -> bool:
         with context.wrap_socket(visit.sock, server_side=True) as secured:
-            secured.recv(1)
-        return False
+            return act(replace(visit, sock=secured)) and False
 
-    url = serve(shake_hands).url.replace("http:", "https:")
-    error = failure_of(lambda: transport.send(request(url, repeatable=False)))
+    return shake_hands_first
+
+
+@pytest.mark.parametrize(("host", "trusted"), [("127.0.0.1", False), ("localhost", True)])
+def test_a_certificate_that_is_untrusted_or_for_another_name_is_refused_before_anything_is_sent(
+    serve: Serve, certificate: Path, monkeypatch: pytest.MonkeyPatch, host: str, trusted: bool
+) -> None:
+    if trusted:
+        monkeypatch.setattr(http, "tls_context", lambda: ssl.create_default_context(cafile=str(certificate)))
+    server = serve(over_tls(certificate, answer(200, b"ok")))
+    with closing(Transport(Peer("The peer"), DEADLINES)) as transport:
+        asked = request(f"https://{host}:{server.port}", repeatable=False)
+        error = failure_of(lambda: transport.send(asked))
     assert type(error) is Unavailable
-    assert "certificate is not trusted" in str(error)
+    assert "certificate is not trusted or is for another name; nothing was sent" in str(error)
+    assert server.requests == []
+
+
+def test_over_tls_an_answer_is_read_and_the_deadline_holds(
+    serve: Serve, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "tls_context", lambda: ssl.create_default_context(cafile=str(certificate)))
+    server = serve(over_tls(certificate, answer(200, b"ok")), over_tls(certificate, dripping(HEAD + b"X" * 999)))
+    asked = request(server.url.replace("http:", "https:"), repeatable=False)
+    with closing(Transport(Peer("The peer"), DEADLINES)) as transport:
+        assert transport.send(asked).body == b"ok"
+        time.sleep(0.05)  # the server closes the first connection, and the pool notices
+        began = time.monotonic()
+        error = failure_of(lambda: transport.send(asked))
+    assert type(error) is OutcomeUnknown
+    assert time.monotonic() - began < DEADLINES.total + SLACK_SECONDS
 
 
 @pytest.mark.parametrize("closing_act", [faulty.hang_up, faulty.reset_read, faulty.reset_unread])
@@ -199,6 +228,24 @@ def test_a_read_that_timed_out_is_not_repeated(serve: Serve, transport: Transpor
     transport.send(asked)
     assert type(failure_of(lambda: transport.send(asked))) is Unavailable
     assert len(server.requests) == 2
+
+
+def test_a_read_whose_answer_had_begun_is_not_repeated(serve: Serve, transport: Transport) -> None:
+    server = serve(answer(200, b"1"), raw(HEAD + b"Content-Length: 9\r\n\r\n1"), answer(200, b"2"))
+    asked = request(server.url, repeatable=True)
+    transport.send(asked)
+    assert type(failure_of(lambda: transport.send(asked))) is Unavailable
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("scheme", ["http:", "https:"])
+def test_the_total_deadline_cuts_longer_timeouts_short(serve: Serve, scheme: str) -> None:
+    server = serve(faulty.deaf)
+    asked = request(server.url.replace("http:", scheme), repeatable=False)
+    began = time.monotonic()
+    with closing(Transport(Peer("The peer"), http.Deadlines(connect=5, read=5, total=0.2))) as transport:
+        failure_of(lambda: transport.send(asked))
+    assert time.monotonic() - began < 0.2 + SLACK_SECONDS
 
 
 def test_connections_are_kept_and_used_again(serve: Serve, transport: Transport) -> None:
