@@ -83,18 +83,7 @@ def guard(blueprint: Blueprint, world: World, *, tokens: bool) -> None:
         request_id = None if response.status_code == HTTPStatus.TOO_MANY_REQUESTS else str(uuid.uuid4())
         if request_id:
             response.headers["x-request-id"] = request_id
-        world.calls.append(
-            {
-                "at": g.at,
-                "method": request.method,
-                "path": request.path,
-                "query": request.query_string.decode(errors="replace"),
-                "status": None if g.dropped else response.status_code,
-                "request_id": request_id,
-                "seconds": round(time.monotonic() - g.began, 3),
-                "body": _loggable() if tokens else None,
-            }
-        )
+        world.calls.append(_call(response, request_id, _loggable() if tokens else None))
         return response
 
     blueprint.register_error_handler(Problem, refusal)
@@ -139,6 +128,20 @@ def _check_media_types() -> None:
         raise plain(406)
     if request.method in ("POST", "PATCH") and request.mimetype != MEDIA_TYPE:
         raise plain(415)
+
+
+def _call(response: Response, request_id: str | None, body: object) -> dict[str, Any]:
+    """The line of the log of calls about the present request; credentials are not in it."""
+    return {
+        "at": g.at,
+        "method": request.method,
+        "path": request.path,
+        "query": request.query_string.decode(errors="replace"),
+        "status": None if g.dropped else response.status_code,
+        "request_id": request_id,
+        "seconds": round(time.monotonic() - g.began, 3),
+        "body": body,
+    }
 
 
 def _loggable() -> object:

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from flask import Flask
 
-from service.sandbox import SCENARIOS, Sandbox
-from service.sandbox.control import ROUTES
+from service.sandbox import SCENARIOS, Options, Sandbox
+from service.sandbox.control import ROUTES, control
+from service.sandbox.world import World
 
-from .conftest import MEDIA_TYPE, Api, Receiver, client_of
+from .conftest import Api, Receiver, client_of
 
 PROJECT = Path(__file__).parents[2]
 
@@ -233,8 +235,18 @@ def test_it_imports_nothing_of_the_code_it_is_there_to_try() -> None:
         assert strange == [], file.name
 
 
-def test_the_index_lists_every_route_of_the_application(sandbox: Sandbox) -> None:
-    text = httpx.get(sandbox.url, headers={"Accept": MEDIA_TYPE}).text
+def test_the_index_lists_every_route_of_the_control_surface(sandbox: Sandbox) -> None:
+    world = World(Options())
+    app = Flask("routes", static_folder=None)
+    app.register_blueprint(control(world))
+    world.close()
+    served = {
+        f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert served == {"GET /"} | {route for route in ROUTES if "/sandbox" in route}
+    text = httpx.get(sandbox.url).text
     assert all(route in text for route in ROUTES)
 
 
