@@ -39,13 +39,11 @@ def throttled() -> Response:
     return response
 
 
-def drop() -> Response:
-    """Close the connection under the request; what is returned is never seen."""
+def hang_up() -> None:
+    """Close the connection under the request; what is returned afterwards is never seen."""
     connection = request.environ.get("werkzeug.socket")
     if isinstance(connection, socket.socket):
         connection.shutdown(socket.SHUT_RDWR)
-    g.dropped = True
-    return Response(status=500)
 
 
 def guard(blueprint: Blueprint, world: World, *, tokens: bool) -> None:
@@ -84,6 +82,9 @@ def guard(blueprint: Blueprint, world: World, *, tokens: bool) -> None:
         if request_id:
             response.headers["x-request-id"] = request_id
         world.calls.append(_call(response, request_id, _loggable() if tokens else None))
+        # Only now, so that whoever sees the connection closed finds the call in the log.
+        if g.dropped:
+            hang_up()
         return response
 
     blueprint.register_error_handler(Problem, refusal)
@@ -98,7 +99,8 @@ def _meet(world: World, trouble: Trouble | None, moment: str) -> Response | None
     if trouble.when != moment:
         return None
     if trouble.drop:
-        return drop()
+        g.dropped = True
+        return Response()
     if trouble.status is None:
         return None
     return troubled(trouble, trouble.status)

@@ -109,7 +109,7 @@ def test_trouble_strikes_before_or_after_a_request_takes_effect(
     sandbox.trouble(method="PATCH", calls=1, when=when, **trouble)
     try:
         status = api.update("orders", order, _cancel=True).status_code
-    except httpx.RemoteProtocolError:
+    except httpx.TransportError:
         status = None
     assert status == trouble.get("status")
     assert api.attributes("orders", order)["status"] == then
@@ -169,6 +169,14 @@ def test_slack_can_be_in_trouble_too(sandbox: Sandbox, trouble: dict, status: in
     assert (answer.status_code, answer.text) == (status, text)
     assert answer.headers.get("Retry-After") == ("3" if status == 429 else None)
     assert len(sandbox.slack) == (1 if status == 200 else 0)
+
+
+@pytest.mark.parametrize(("when", "kept"), [("before", 0), ("after", 1)])
+def test_slack_can_close_the_connection(sandbox: Sandbox, when: str, kept: int) -> None:
+    sandbox.trouble(path="/sandbox/slack", calls=1, drop=True, when=when)
+    with pytest.raises(httpx.TransportError):
+        httpx.post(f"{sandbox.url}/sandbox/slack", json={"text": "hello"})
+    assert len(sandbox.slack) == kept
 
 
 def test_a_reset_forgets_everything_but_the_webhooks(sandbox: Sandbox, api: Api, receiver: Receiver) -> None:
