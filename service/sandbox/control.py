@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, request
 
-from service.sandbox.gate import drop
+from service.sandbox.gate import hang_up
 from service.sandbox.scenarios import SCENARIOS, play
 from service.sandbox.slack import REFUSALS
 from service.sandbox.stage import NewOrder, make_order
@@ -150,11 +150,11 @@ def _add_slack(blueprint: Blueprint, world: World) -> None:
         if trouble is not None and trouble.latency:
             world.stopping.wait(trouble.latency)
         payload = request.get_json(silent=True, force=True)
-        text, status = "", 0
+        text, status = "", 500
         if trouble is None or trouble.when == "after" or not (trouble.status or trouble.drop):
             text, status = world.slack.take(payload)
         if trouble is not None and trouble.drop:
-            return drop()
+            hang_up()
         if trouble is not None and trouble.status is not None:
             text, status = REFUSALS.get(trouble.status, "internal_error"), trouble.status
         response = Response(text, status, content_type="text/plain; charset=utf-8")

@@ -39,13 +39,11 @@ def throttled() -> Response:
     return response
 
 
-def drop() -> Response:
-    """Close the connection under the request; what is returned is never seen."""
+def hang_up() -> None:
+    """Close the connection under the request; what is returned afterwards is never seen."""
     connection = request.environ.get("werkzeug.socket")
     if isinstance(connection, socket.socket):
         connection.shutdown(socket.SHUT_RDWR)
-    g.dropped = True
-    return Response(status=500)
 
 
 def guard(blueprint: Blueprint, world: World, *, tokens: bool) -> None:
@@ -83,18 +81,10 @@ def guard(blueprint: Blueprint, world: World, *, tokens: bool) -> None:
         request_id = None if response.status_code == HTTPStatus.TOO_MANY_REQUESTS else str(uuid.uuid4())
         if request_id:
             response.headers["x-request-id"] = request_id
-        world.calls.append(
-            {
-                "at": g.at,
-                "method": request.method,
-                "path": request.path,
-                "query": request.query_string.decode(errors="replace"),
-                "status": None if g.dropped else response.status_code,
-                "request_id": request_id,
-                "seconds": round(time.monotonic() - g.began, 3),
-                "body": _loggable() if tokens else None,
-            }
-        )
+        world.calls.append(_call(response, request_id, _loggable() if tokens else None))
+        # Only now, so that whoever sees the connection closed finds the call in the log.
+        if g.dropped:
+            hang_up()
         return response
 
     blueprint.register_error_handler(Problem, refusal)
@@ -109,7 +99,8 @@ def _meet(world: World, trouble: Trouble | None, moment: str) -> Response | None
     if trouble.when != moment:
         return None
     if trouble.drop:
-        return drop()
+        g.dropped = True
+        return Response()
     if trouble.status is None:
         return None
     return troubled(trouble, trouble.status)
@@ -139,6 +130,20 @@ def _check_media_types() -> None:
         raise plain(406)
     if request.method in ("POST", "PATCH") and request.mimetype != MEDIA_TYPE:
         raise plain(415)
+
+
+def _call(response: Response, request_id: str | None, body: object) -> dict[str, Any]:
+    """The line of the log of calls about the present request; credentials are not in it."""
+    return {
+        "at": g.at,
+        "method": request.method,
+        "path": request.path,
+        "query": request.query_string.decode(errors="replace"),
+        "status": None if g.dropped else response.status_code,
+        "request_id": request_id,
+        "seconds": round(time.monotonic() - g.began, 3),
+        "body": body,
+    }
 
 
 def _loggable() -> object:

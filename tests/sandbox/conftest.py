@@ -28,6 +28,8 @@ TOPICS = (
 SECRETS = {topic: f"{number:032x}" for number, topic in enumerate(TOPICS, 1)}
 # Loading the authorities of the web takes longer than most tests here, and none of them speaks TLS.
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+# One client for the requests that need no token.
+http = httpx.Client(verify=NO_AUTHORITIES)
 MEDIA_TYPE = "application/vnd.api+json"
 
 
@@ -106,14 +108,13 @@ def sandbox(receiver: Receiver) -> Iterator[Sandbox]:
 
 def token_of(url: str) -> dict[str, Any]:
     """Ask for an access token with the sandbox's usual credentials."""
-    answer = httpx.post(
+    answer = http.post(
         f"{url}/oauth/token",
         json={
             "grant_type": "client_credentials",
             "client_id": "sandbox-client-id",
             "client_secret": "sandbox-client-secret",
         },
-        verify=NO_AUTHORITIES,
     )
     assert answer.status_code == 200
     return answer.json()

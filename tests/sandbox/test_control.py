@@ -14,11 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from flask import Flask
 
-from service.sandbox import SCENARIOS, Sandbox
-from service.sandbox.control import ROUTES
+from service.sandbox import SCENARIOS, Options, Sandbox
+from service.sandbox.control import ROUTES, control
+from service.sandbox.world import World
 
-from .conftest import MEDIA_TYPE, Api, Receiver, client_of
+from .conftest import Api, Receiver, client_of, http
 
 PROJECT = Path(__file__).parents[2]
 
@@ -28,11 +30,11 @@ def test_the_log_of_calls_can_be_filtered(sandbox: Sandbox, api: Api) -> None:
     api.update("orders", order, _cancel=True)
     api.update("orders", order, _cancel=True)
     api.get("orders/nowhere")
-    calls = httpx.get(f"{sandbox.url}/sandbox/calls", params={"method": "PATCH", "path": "/api/orders"}).json()
+    calls = http.get(f"{sandbox.url}/sandbox/calls", params={"method": "PATCH", "path": "/api/orders"}).json()
     assert [(call["path"], call["status"]) for call in calls] == [(f"/api/orders/{order}", 200)] * 2
     assert calls[0]["body"]["data"]["attributes"] == {"_cancel": True}
     assert len(calls[0]["request_id"]) == 36
-    missed = httpx.get(f"{sandbox.url}/sandbox/calls", params={"status": "404"}).json()
+    missed = http.get(f"{sandbox.url}/sandbox/calls", params={"status": "404"}).json()
     assert [call["path"] for call in missed] == ["/api/orders/nowhere"]
     assert sandbox.calls[0]["path"] == "/oauth/token"
     assert all("client_secret" not in str(call) for call in sandbox.calls)
@@ -42,7 +44,7 @@ def test_the_log_of_effects_tells_who_cancelled(sandbox: Sandbox, api: Api) -> N
     copied = sandbox.play("good-copy")
     order = sandbox.make_order()
     api.update("orders", order, _cancel=True)
-    cancels = httpx.get(f"{sandbox.url}/sandbox/effects", params={"effect": "cancel"}).json()
+    cancels = http.get(f"{sandbox.url}/sandbox/effects", params={"effect": "cancel"}).json()
     assert [(one["id"], one["by"], one["cause"]) for one in cancels] == [
         (copied["source_order"], "platform", copied["order_copy"]),
         (order, "api", ""),
@@ -52,18 +54,18 @@ def test_the_log_of_effects_tells_who_cancelled(sandbox: Sandbox, api: Api) -> N
 def test_the_log_of_deliveries_tells_every_attempt(sandbox: Sandbox, receiver: Receiver) -> None:
     receiver.answer = lambda _request: 503
     made = sandbox.play("failing-copy")
-    assert httpx.post(f"{sandbox.url}/sandbox/settle").json() == {"settled": True}
-    attempts = httpx.get(f"{sandbox.url}/sandbox/deliveries", params={"topic": "order_copies.fail"}).json()
+    assert http.post(f"{sandbox.url}/sandbox/settle").json() == {"settled": True}
+    attempts = http.get(f"{sandbox.url}/sandbox/deliveries", params={"topic": "order_copies.fail"}).json()
     assert len(attempts) == 11
     assert {(one["resource"], one["status"]) for one in attempts} == {(made["order_copy"], 503)}
 
 
 def test_an_order_can_be_made_in_any_state(sandbox: Sandbox, api: Api) -> None:
     wanted = {"status": "approved", "payment_status": "paid", "fulfillment_status": "in_progress"}
-    made = httpx.post(f"{sandbox.url}/sandbox/orders", json=wanted)
+    made = http.post(f"{sandbox.url}/sandbox/orders", json=wanted)
     assert made.status_code == 201
     assert api.attributes("orders", made.json()["id"]).items() >= wanted.items()
-    assert httpx.post(f"{sandbox.url}/sandbox/orders", json={"colour": "red"}).status_code == 400
+    assert http.post(f"{sandbox.url}/sandbox/orders", json={"colour": "red"}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_an_order_can_be_made_in_any_state(sandbox: Sandbox, api: Api) -> None:
 )
 def test_trouble_answers_a_status_for_so_many_calls(sandbox: Sandbox, api: Api, status: int, code: str) -> None:
     order = sandbox.make_order()
-    httpx.post(f"{sandbox.url}/sandbox/trouble", json={"status": status, "calls": 2, "method": "PATCH"})
+    http.post(f"{sandbox.url}/sandbox/trouble", json={"status": status, "calls": 2, "method": "PATCH"})
     assert api.get(f"orders/{order}").status_code == 200
     answers = [api.update("orders", order, _cancel=True) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [status, status, 200]
@@ -107,7 +109,7 @@ def test_trouble_strikes_before_or_after_a_request_takes_effect(
     sandbox.trouble(method="PATCH", calls=1, when=when, **trouble)
     try:
         status = api.update("orders", order, _cancel=True).status_code
-    except httpx.RemoteProtocolError:
+    except httpx.TransportError:
         status = None
     assert status == trouble.get("status")
     assert api.attributes("orders", order)["status"] == then
@@ -116,23 +118,23 @@ def test_trouble_strikes_before_or_after_a_request_takes_effect(
 
 def test_trouble_can_meet_the_token_endpoint_and_be_slow(sandbox: Sandbox) -> None:
     sandbox.trouble(path="/oauth", latency=0.05, status=503, calls=1)
-    answer = httpx.post(f"{sandbox.url}/oauth/token", json={})
+    answer = http.post(f"{sandbox.url}/oauth/token", json={})
     assert answer.status_code == 503
     assert sandbox.calls[-1]["seconds"] >= 0.05
 
 
 def test_trouble_can_be_seen_and_ended(sandbox: Sandbox, api: Api) -> None:
     address = f"{sandbox.url}/sandbox/trouble"
-    httpx.post(address, json={"status": 503, "seconds": 60})
-    assert [one["status"] for one in httpx.get(address).json()] == [503]
+    http.post(address, json={"status": 503, "seconds": 60})
+    assert [one["status"] for one in http.get(address).json()] == [503]
     assert api.get("orders").status_code == 503
-    assert httpx.delete(address).json() == []
+    assert http.delete(address).json() == []
     assert api.get("orders").status_code == 200
 
 
 @pytest.mark.parametrize("wanted", [{}, {"status": 200}, {"status": 500, "when": "later"}, {"mood": "bad"}])
 def test_trouble_that_makes_no_sense_is_refused(sandbox: Sandbox, wanted: dict) -> None:
-    assert httpx.post(f"{sandbox.url}/sandbox/trouble", json=wanted).status_code == 400
+    assert http.post(f"{sandbox.url}/sandbox/trouble", json=wanted).status_code == 400
 
 
 def test_rate_limits_are_enforced_where_asked_for() -> None:
@@ -144,12 +146,12 @@ def test_rate_limits_are_enforced_where_asked_for() -> None:
 
 def test_slack_keeps_messages_and_answers_as_it_does(sandbox: Sandbox) -> None:
     address = f"{sandbox.url}/sandbox/slack"
-    answer = httpx.post(address, json={"text": "A renewal failed"})
+    answer = http.post(address, json={"text": "A renewal failed"})
     assert (answer.status_code, answer.text) == (200, "ok")
     assert answer.headers["content-type"].startswith("text/plain")
-    assert httpx.post(address, content=b"text").text == "invalid_payload"
-    assert httpx.post(address, json={}).text == "no_text"
-    assert [one["payload"] for one in httpx.get(address).json()] == [{"text": "A renewal failed"}]
+    assert http.post(address, content=b"text").text == "invalid_payload"
+    assert http.post(address, json={}).text == "no_text"
+    assert [one["payload"] for one in http.get(address).json()] == [{"text": "A renewal failed"}]
 
 
 @pytest.mark.parametrize(
@@ -163,17 +165,25 @@ def test_slack_keeps_messages_and_answers_as_it_does(sandbox: Sandbox) -> None:
 )
 def test_slack_can_be_in_trouble_too(sandbox: Sandbox, trouble: dict, status: int, text: str) -> None:
     sandbox.trouble(path="/sandbox/slack", calls=1, **trouble)
-    answer = httpx.post(f"{sandbox.url}/sandbox/slack", json={"text": "hello"})
+    answer = http.post(f"{sandbox.url}/sandbox/slack", json={"text": "hello"})
     assert (answer.status_code, answer.text) == (status, text)
     assert answer.headers.get("Retry-After") == ("3" if status == 429 else None)
     assert len(sandbox.slack) == (1 if status == 200 else 0)
+
+
+@pytest.mark.parametrize(("when", "kept"), [("before", 0), ("after", 1)])
+def test_slack_can_close_the_connection(sandbox: Sandbox, when: str, kept: int) -> None:
+    sandbox.trouble(path="/sandbox/slack", calls=1, drop=True, when=when)
+    with pytest.raises(httpx.TransportError):
+        http.post(f"{sandbox.url}/sandbox/slack", json={"text": "hello"})
+    assert len(sandbox.slack) == kept
 
 
 def test_a_reset_forgets_everything_but_the_webhooks(sandbox: Sandbox, api: Api, receiver: Receiver) -> None:
     made = sandbox.play("good-copy")
     sandbox.trouble(status=503, seconds=60.0)
     assert sandbox.settle()
-    assert httpx.post(f"{sandbox.url}/sandbox/reset").json() == {"reset": True}
+    assert http.post(f"{sandbox.url}/sandbox/reset").json() == {"reset": True}
     assert (sandbox.calls, sandbox.deliveries, sandbox.slack) == ([], [], [])
     assert {effect["type"] for effect in sandbox.effects} == {"webhooks"}
     assert api.get(f"order_copies/{made['order_copy']}").status_code == 404
@@ -185,7 +195,7 @@ def test_a_reset_forgets_everything_but_the_webhooks(sandbox: Sandbox, api: Api,
 
 @pytest.mark.parametrize("headers", [{"Host": "example.com"}, {"Sec-Fetch-Site": "cross-site"}])
 def test_pages_of_elsewhere_cannot_use_the_control_surface(sandbox: Sandbox, headers: dict) -> None:
-    assert httpx.post(f"{sandbox.url}/sandbox/reset", headers=headers).status_code == 403
+    assert http.post(f"{sandbox.url}/sandbox/reset", headers=headers).status_code == 403
 
 
 def test_it_stops_while_clients_hold_connections_and_requests_wait() -> None:
@@ -194,11 +204,11 @@ def test_it_stops_while_clients_hold_connections_and_requests_wait() -> None:
     sandbox.trouble(latency=60.0, calls=1)
     statuses: list[int] = []
     slow = threading.Thread(
-        target=lambda: statuses.append(httpx.get(f"{sandbox.url}/api/orders", timeout=10).status_code)
+        target=lambda: statuses.append(http.get(f"{sandbox.url}/api/orders", timeout=10).status_code)
     )
     with socket.create_connection(address):
         slow.start()
-        while httpx.get(f"{sandbox.url}/sandbox/trouble").json():
+        while http.get(f"{sandbox.url}/sandbox/trouble").json():
             time.sleep(0.005)
         sandbox.close()
         slow.join()
@@ -214,7 +224,7 @@ def test_as_a_process_it_stops_on_a_signal(number: int) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
-        assert httpx.get(url).text.startswith("The Copydesk sandbox")
+        assert http.get(url).text.startswith("The Copydesk sandbox")
         os.kill(process.pid, number)
         _out, errors = process.communicate(timeout=10)
     assert (process.returncode, errors) == (0, "")
@@ -233,8 +243,18 @@ def test_it_imports_nothing_of_the_code_it_is_there_to_try() -> None:
         assert strange == [], file.name
 
 
-def test_the_index_lists_every_route_of_the_application(sandbox: Sandbox) -> None:
-    text = httpx.get(sandbox.url, headers={"Accept": MEDIA_TYPE}).text
+def test_the_index_lists_every_route_of_the_control_surface(sandbox: Sandbox) -> None:
+    world = World(Options())
+    app = Flask("routes", static_folder=None)
+    app.register_blueprint(control(world))
+    world.close()
+    served = {
+        f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert served == {"GET /"} | {route for route in ROUTES if "/sandbox" in route}
+    text = http.get(sandbox.url).text
     assert all(route in text for route in ROUTES)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from service.sandbox import Sandbox
 
-from .conftest import Api, client_of
+from .conftest import Api, client_of, http
 
 SORTABLE = (
     "status", "started_at", "completed_at", "failed_at", "errors_count",
@@ -65,7 +65,7 @@ def test_a_page_has_ten_unless_told_otherwise_and_links_to_its_neighbours(api: A
         "next": f"{base}?page[number]=2&page[size]=10",
         "last": f"{base}?page[number]=2&page[size]=10",
     }
-    second = httpx.get(first["links"]["next"], headers=api.client.headers).json()
+    second = http.get(first["links"]["next"], headers=api.client.headers).json()
     assert len(second["data"]) == 2
     assert second["links"]["prev"] == first["links"]["first"]
     assert "next" not in second["links"]

@@ -4,12 +4,11 @@
 
 import time
 
-import httpx
 import pytest
 
 from service.sandbox import SCENARIOS, Sandbox
 
-from .conftest import Api, Receiver
+from .conftest import Api, Receiver, http
 
 COPY = ["order_copies.create", "order_copies.start"]
 RENEWAL = ["recurring_order_copies.create", "recurring_order_copies.start"]
@@ -152,7 +151,7 @@ def test_an_outage_answers_503_and_passes(sandbox: Sandbox, api: Api) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_can_be_played_over_http(sandbox: Sandbox, name: str) -> None:
     arguments = {"storm": {"count": 3}, "outage": {"seconds": 0.0}}.get(name, {})
-    answer = httpx.post(f"{sandbox.url}/sandbox/scenarios/{name}", json=arguments | {"wait": True})
+    answer = http.post(f"{sandbox.url}/sandbox/scenarios/{name}", json=arguments | {"wait": True})
     assert answer.status_code == 200
     assert answer.json()["settled"] is True
 
@@ -170,7 +169,7 @@ def test_every_scenario_can_be_played_over_http(sandbox: Sandbox, name: str) -> 
     ],
 )
 def test_a_scenario_that_cannot_be_played_says_why(sandbox: Sandbox, name: str, arguments: dict, status: int) -> None:
-    answer = httpx.post(f"{sandbox.url}/sandbox/scenarios/{name}", json=arguments)
+    answer = http.post(f"{sandbox.url}/sandbox/scenarios/{name}", json=arguments)
     assert answer.status_code == status
     assert answer.json()["error"]
 

@@ -10,6 +10,8 @@ import pytest
 
 from service.sandbox import Sandbox
 
+from .conftest import http
+
 CREDENTIALS = {"client_id": "sandbox-client-id", "client_secret": "sandbox-client-secret"}
 GRANT = {"grant_type": "client_credentials"}
 
@@ -20,7 +22,7 @@ def _claims(token: str) -> dict:
 
 
 def _ask(sandbox: Sandbox) -> dict:
-    return httpx.post(f"{sandbox.url}/oauth/token", json=GRANT | CREDENTIALS).json()
+    return http.post(f"{sandbox.url}/oauth/token", json=GRANT | CREDENTIALS).json()
 
 
 def test_the_claims_tell_the_organization_the_kind_and_the_mode(sandbox: Sandbox) -> None:
@@ -49,23 +51,23 @@ def test_the_claims_tell_the_organization_the_kind_and_the_mode(sandbox: Sandbox
     ids=["json", "form", "basic"],
 )
 def test_credentials_come_as_json_as_a_form_or_by_basic(sandbox: Sandbox, request_: dict) -> None:
-    assert httpx.post(f"{sandbox.url}/oauth/token", **request_).status_code == 200
+    assert http.post(f"{sandbox.url}/oauth/token", **request_).status_code == 200
 
 
 def test_wrong_credentials_are_refused(sandbox: Sandbox) -> None:
-    answer = httpx.post(f"{sandbox.url}/oauth/token", json=GRANT | CREDENTIALS | {"client_secret": "wrong"})
+    answer = http.post(f"{sandbox.url}/oauth/token", json=GRANT | CREDENTIALS | {"client_secret": "wrong"})
     assert answer.status_code == 401
     assert answer.json()["error"] == "invalid_client"
 
 
 def test_the_same_token_comes_until_15_minutes_before_its_end_and_then_both_are_valid(sandbox: Sandbox) -> None:
     first = _ask(sandbox)
-    httpx.post(f"{sandbox.url}/sandbox/tokens/age", json={"seconds": 6000})
+    http.post(f"{sandbox.url}/sandbox/tokens/age", json={"seconds": 6000})
     same = _ask(sandbox)
     assert same["access_token"] == first["access_token"]
     assert same["created_at"] == first["created_at"]
     assert 1195 <= same["expires_in"] <= 1200
-    httpx.post(f"{sandbox.url}/sandbox/tokens/age", json={"seconds": 400})
+    http.post(f"{sandbox.url}/sandbox/tokens/age", json={"seconds": 400})
     second = _ask(sandbox)
     assert second["access_token"] != first["access_token"]
     for given in (first, second):
@@ -74,11 +76,11 @@ def test_the_same_token_comes_until_15_minutes_before_its_end_and_then_both_are_
 
 def test_an_expired_or_unknown_token_is_invalid(sandbox: Sandbox) -> None:
     token = _ask(sandbox)["access_token"]
-    httpx.post(f"{sandbox.url}/sandbox/tokens/age")
+    http.post(f"{sandbox.url}/sandbox/tokens/age")
     assert _status(sandbox, token) == 401
     fresh = _ask(sandbox)["access_token"]
     assert _status(sandbox, fresh) == 200
-    httpx.post(f"{sandbox.url}/sandbox/tokens/forget")
+    http.post(f"{sandbox.url}/sandbox/tokens/forget")
     answer = _get(sandbox, fresh)
     assert answer.status_code == 401
     assert answer.json()["errors"][0]["code"] == "INVALID_TOKEN"
@@ -93,7 +95,7 @@ def test_a_live_sandbox_says_so() -> None:
 
 def _get(sandbox: Sandbox, token: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.api+json"}
-    return httpx.get(f"{sandbox.url}/api/orders", headers=headers)
+    return http.get(f"{sandbox.url}/api/orders", headers=headers)
 
 
 def _status(sandbox: Sandbox, token: str) -> int:
