@@ -97,3 +97,26 @@ def open_store(url: str, *, busy_seconds: float = connections.BUSY_SECONDS, auto
         store.close()
         raise
     return store
+
+
+def open_kept(url: str) -> Store:
+    """Open the database as it is, for looking into it: nothing is made and nothing is migrated.
+
+    Raises:
+        StoreUnusable: as `open_store`; also where there is no database yet, or an older one.
+        StoreUnavailable: it cannot be reached or is locked.
+    """
+    checks.check_library(url)
+    checks.check_exists(url)
+    checks.check_file(url)
+    store = Store(connections.connect(url))
+    try:
+        with store.read() as connection:
+            checks.check_database(connection)
+            checks.check_migrated(connection)
+    except (OperationalError, InterfaceError) as error:
+        raise store._unavailable(error) from error  # noqa: SLF001 - its own constructor
+    except BaseException:
+        store.close()
+        raise
+    return store
