@@ -47,7 +47,7 @@ def command(
     """
     if not events and not deliveries:
         raise click.UsageError("name an EVENT or a --delivery")
-    loaded = settings.load("web")
+    loaded = settings.load("worker")
     door = Door.of(loaded, switchboard())
     operator = Operator(by or getpass.getuser(), reason)
     with kept() as store:
