@@ -112,6 +112,19 @@ class OrderFactory:
         return None
 
 
+def factory_of(subject: str) -> tuple[FactoryType, str]:
+    """Split `order_copies/XAyRWNUzyN` into its type and id.
+
+    Raises:
+        ValueError: it does not name an order factory.
+    """
+    type_, _, id_ = subject.partition("/")
+    for known in FACTORY_TYPES:
+        if type_ == known and is_id(id_):
+            return known, id_
+    raise ValueError(f"{subject} does not name an order factory")
+
+
 def order(resource: Json, included: tuple[Json, ...] = ()) -> Order:
     """Read an `orders` resource object; related subscriptions from `included`."""
     a = _mapping(resource.get("attributes"))

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         300, ge=0, le=86_400, description="How long the platform may take to cancel before Copydesk steps in."
     )
     dry_run: bool = Field(False, description="true: record what would be done outside, and do not do it.")
+    attempts_per_minute: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="Follow-ups that ask the API, a minute, all workers together; 0 takes the mode's published budget.",
+    )
     bind: str = Field("127.0.0.1:8080", description="Where the web process listens: HOST:PORT or unix:PATH.")
     web_workers: int = Field(2, ge=1, le=32, description="Web worker processes.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")

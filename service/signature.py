@@ -10,10 +10,13 @@ may speak for is decided by the key that verifies it.
 from __future__ import annotations
 
 import hashlib
-import hmac
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives import constant_time
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 LENGTH = 44
 
@@ -39,7 +42,9 @@ class Key:
 
 def sign(secret: bytes, body: bytes) -> bytes:
     """Sign `body` as Commerce Layer does; 44 ASCII bytes."""
-    return b64encode(hmac.digest(secret, body, "sha256"))
+    code = HMAC(secret, SHA256())
+    code.update(body)
+    return b64encode(code.finalize())
 
 
 def verify(keys: Sequence[Key], body: bytes, signature: bytes) -> Key | None:
@@ -58,6 +63,6 @@ def verify(keys: Sequence[Key], body: bytes, signature: bytes) -> Key | None:
     """
     found = None
     for key in keys:
-        if hmac.compare_digest(sign(key.secret, body), signature):
+        if constant_time.bytes_eq(sign(key.secret, body), signature):
             found = key
     return found

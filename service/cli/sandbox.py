@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,7 +40,7 @@ def _sandbox(loaded: Settings, bind: str, callback: str | None) -> Sandbox:
 
     host, port = host_and_port(bind)
     secrets = {topic: [s.get_secret_value() for s in secrets] for topic, secrets in loaded.webhook_secrets.items()}
-    given = {
+    given: dict[str, Any] = {
         "organization": loaded.organization,
         "client_id": loaded.client_id,
         "client_secret": loaded.client_secret.get_secret_value(),

@@ -99,6 +99,7 @@ def main(program: str, no_scenario: bool, once: bool) -> None:
             sys.exit(1)
     _say_what_next(loaded, program, subject)
     if not once:
+        click.echo("Ctrl-C stops everything.\n")
         signal.pause()
 
 
@@ -161,7 +162,7 @@ def _say_what_next(loaded: Settings, program: str, subject: str | None) -> None:
     click.echo("\nTry in another terminal, in this folder:\n")
     for command in commands:
         click.echo(f"  {prefix}{program} {command}")
-    click.echo("\nCtrl-C stops everything.\n")
+    click.echo()
 
 
 def _wait(done: Callable[[], bool], seconds: float, what: str) -> None:

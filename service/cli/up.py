@@ -37,7 +37,7 @@ def command(port: int, sandbox_port: int, no_scenario: bool, once: bool) -> None
     says what to try next. A port of 0 takes a free one.
     """
     from service import settings  # noqa: PLC0415
-    from service.cli.processes import Processes  # noqa: PLC0415
+    from service.cli.processes import TOUR, Processes  # noqa: PLC0415
 
     loaded = settings.load()
     _refuse_real(loaded)
@@ -45,12 +45,12 @@ def command(port: int, sandbox_port: int, no_scenario: bool, once: bool) -> None
     environment = _environment(loaded, port, sandbox_port)
     processes = Processes()
     sandbox = [*_python("service"), "sandbox", "--bind", f"127.0.0.1:{sandbox_port}"]
-    processes.add_process("sandbox", shlex.join(sandbox), env=environment)
+    processes.add_process("sandbox", f"exec {shlex.join(sandbox)}", env=environment)
     for name, line in _procfile().items():
         processes.add_process(name, line, env=environment)
     tour = [*_python("service.cli.tour"), "--program", _program()]
     tour += ["--no-scenario"] * no_scenario + ["--once"] * once
-    processes.add_process("tour", shlex.join(tour), env=environment)
+    processes.add_process(TOUR, f"exec {shlex.join(tour)}", env=environment)
     code = processes.run()
     if code:
         click.get_current_context().exit(code if 0 < code <= _HIGHEST_CODE else 1)
@@ -113,7 +113,8 @@ def _procfile() -> dict[str, str]:
 
 def _own(line: str) -> str:
     name, _, rest = line.partition(" ")
-    return f"{shlex.join(_python('service'))} {rest}" if name == "copydesk" else line
+    # `exec`, so that a signal reaches the process itself and not only its shell.
+    return f"exec {shlex.join(_python('service'))} {rest}" if name == "copydesk" else line
 
 
 def _python(module: str) -> list[str]:

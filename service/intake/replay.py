@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from service.arrivals import Arrival
 from service.errors import NotFound
-from service.events import Event
 from service.intake.door import Door
+from service.outcomes import Param
 from service.router import Verdict
 from service.states import State, advance
 from service.store import Store, queries
@@ -127,7 +127,7 @@ def replay_event(store: Store, door: Door, event_id: int, operator: Operator, *,
         with store.read() as connection:
             return _compared(connection, found, arrival.verdict)
     with store.write() as connection:
-        return _replay(connection, found, arrival.event, arrival.verdict, operator)
+        return _replay(connection, found, arrival.verdict, operator)
 
 
 def replay_delivery(
@@ -166,12 +166,12 @@ def _compared(connection: sa.Connection, found: Replayed, verdict: Verdict) -> R
     return replace(found, follow_ups=new_follow_ups(verdict, known), states=moved_states(verdict, states))
 
 
-def _replay(connection: sa.Connection, found: Replayed, event: Event, verdict: Verdict, operator: Operator) -> Replayed:
+def _replay(connection: sa.Connection, found: Replayed, verdict: Verdict, operator: Operator) -> Replayed:
     now = datetime.now(UTC)
     event_id = found.event_id or 0
     found = _compared(connection, found, verdict)
     entries = [_entry(found, now, operator)]
-    entries += record(connection, [Told(event_id, event, verdict)], now, operator.actor)
+    entries += record(connection, [Told(event_id, found.subject or found.topic, verdict)], now, operator.actor)
     changed = sa.update(events).where(events.c.id == event_id)
     connection.execute(changed.values(result=found.result, error=found.error))
     write_audit(connection, entries)
@@ -191,15 +191,12 @@ def _place(connection: sa.Connection, found: Replayed, arrival: Arrival, operato
 
 
 def _entry(found: Replayed, now: datetime, operator: Operator) -> dict[str, Any]:
-    return entry(
-        now,
-        found.subject or found.topic,
-        operator.actor,
-        "replayed",
-        event_id=found.event_id,
-        delivery=found.delivery_id,
-        reason=operator.reason,
-        result=found.result,
-        before=found.result_before,
-        new_follow_ups=len(found.follow_ups),
-    )
+    detail: dict[str, Param] = {
+        "delivery": found.delivery_id,
+        "reason": operator.reason,
+        "result": found.result,
+        "before": found.result_before,
+        "new_follow_ups": len(found.follow_ups),
+    }
+    subject = found.subject or f"topics/{found.topic}"
+    return entry(now, subject, operator.actor, "replayed", detail, event_id=found.event_id)

@@ -22,10 +22,10 @@ def entry(
     subject: str,
     actor: str,
     action: str,
+    detail: Mapping[str, Param],
     *,
     event_id: int | None = None,
     follow_up_id: int | None = None,
-    **detail: Param,
 ) -> dict[str, Any]:
     """One audit entry as a row. Its detail is a flat map; what is None is left out."""
     told = {name: line(value) if isinstance(value, str) else value for name, value in detail.items()}

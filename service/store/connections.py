@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import gevent
+import gevent.monkey
 import sqlalchemy as sa
 import sqlite_utils.utils
 from sqlalchemy import event
@@ -66,6 +68,20 @@ def connect(url: str, *, busy_seconds: float = BUSY_SECONDS, autocheckpoint: int
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def commit_beside_the_loop(engine: sa.Engine) -> None:
+    """Let gevent's event loop go on while a SQLite commit waits for the disk.
+
+    The commit runs in a thread of gevent's pool; SQLAlchemy's own, right after, finds nothing left to do. Without
+    gevent's patches, or on PostgreSQL, whose driver waits in the loop anyway, nothing changes.
+    """
+    if engine.dialect.name != "sqlite" or not gevent.monkey.is_module_patched("threading"):
+        return
+
+    @event.listens_for(engine, "commit")
+    def _commit(connection: sa.Connection) -> None:
+        gevent.get_hub().threadpool.apply(connection.connection.driver_connection.commit)
 
 
 def connect_engine(url: str) -> sa.Engine:

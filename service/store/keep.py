@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from service.arrivals import Arrival, Receipt
 from service.events import Event
+from service.outcomes import Param
 from service.store.audit import entry, write_audit
 from service.store.bulk import Bulk
 from service.store.record import INTAKE, Told, record
@@ -54,7 +55,7 @@ def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt
         first.add(event_id)
     _DELIVERIES.run(connection, [_delivery(a, r) for a, r in zip(arrivals, receipts, strict=True)])
     told = [
-        Told(receipt.event_id, arrival.event, arrival.verdict)
+        Told(receipt.event_id, arrival.event.subject, arrival.verdict)
         for arrival, receipt in zip(arrivals, receipts, strict=True)
         if receipt.verdict == "event" and receipt.event_id is not None and arrival.event is not None
     ]
@@ -91,7 +92,8 @@ def adopt(
         event_id, new = _keep_events(connection, [arrival])[arrival.event.key]
         receipt = Receipt("event" if new else "redelivery", event_id)
         if new:
-            entries = record(connection, [Told(event_id, arrival.event, arrival.verdict)], now, actor)
+            # As at the door, whoever decided it: for the event this is the first time.
+            entries = record(connection, [Told(event_id, arrival.event.subject, arrival.verdict)], now)
     placed = sa.update(deliveries).where(deliveries.c.id == delivery_id)
     connection.execute(placed.values(verdict=receipt.verdict, event_id=receipt.event_id))
     write_audit(connection, [_received(arrival, receipt, now, actor), *entries])
@@ -158,14 +160,11 @@ def _delivery(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
 
 def _received(arrival: Arrival, receipt: Receipt, at: datetime, actor: str = INTAKE) -> dict[str, Any]:
     actions = {"event": "received", "redelivery": "redelivered", "quarantine": "quarantined", "deferred": "deferred"}
-    return entry(
-        at,
-        arrival.event.subject if arrival.event else arrival.topic,
-        actor,
-        actions[receipt.verdict],
-        event_id=receipt.event_id,
-        topic=arrival.topic,
-        origin=arrival.origin,
-        key=arrival.key_fingerprint,
-        reason=arrival.reason,
-    )
+    subject = arrival.event.subject if arrival.event else f"topics/{arrival.topic}"
+    detail: dict[str, Param] = {
+        "topic": arrival.topic,
+        "origin": arrival.origin,
+        "key": arrival.key_fingerprint,
+        "reason": arrival.reason,
+    }
+    return entry(at, subject, actor, actions[receipt.verdict], detail, event_id=receipt.event_id)

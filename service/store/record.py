@@ -13,7 +13,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.events import Event
 from service.outcomes import FollowUp, Transition
 from service.router import Verdict
 from service.states import State, advance
@@ -50,10 +49,10 @@ _FOLLOW_UPS_BY_IDENTITY = sa.select(
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event as kept, and what its handlers said."""
+    """What somebody said of a subject: handlers of an event as kept, or a follow-up that asked the API."""
 
-    event_id: int
-    event: Event
+    event_id: int | None
+    subject: str
     verdict: Verdict
 
 
@@ -70,14 +69,16 @@ def record(connection: sa.Connection, told: Sequence[Told], now: datetime, actor
     for one in told:
         texts = [("note", n.text) for n in one.verdict.notes] + [("handler.failed", e) for e in one.verdict.errors]
         entries += [
-            entry(now, one.event.subject, actor, action, event_id=one.event_id, text=text) for action, text in texts
+            entry(now, one.subject, actor, action, {"text": text}, event_id=one.event_id) for action, text in texts
         ]
     return entries
 
 
-def plan(connection: sa.Connection, follow_up: FollowUp, now: datetime, actor: str) -> None:
-    """Plan one follow-up that no event asked for."""
-    write_audit(connection, _plan(connection, [(None, follow_up)], now, actor))
+def plan(
+    connection: sa.Connection, follow_up: FollowUp, now: datetime, actor: str, *, event_id: int | None = None
+) -> None:
+    """Plan one follow-up that no handler asked for; a known identity is left as it is."""
+    write_audit(connection, _plan(connection, [(event_id, follow_up)], now, actor))
 
 
 def _advance_states(connection: sa.Connection, told: Sequence[Told], now: datetime, actor: str) -> list[dict[str, Any]]:
@@ -85,7 +86,7 @@ def _advance_states(connection: sa.Connection, told: Sequence[Told], now: dateti
     if not moves:
         return []
     known = _locked_states(connection, sorted({move.subject for _, move in moves}), now)
-    changed: dict[str, int] = {}
+    changed: dict[str, int | None] = {}
     rows, entries, superseded = [], [], set()
     for one, move in moves:
         before = known.get(move.subject)
@@ -93,9 +94,10 @@ def _advance_states(connection: sa.Connection, told: Sequence[Told], now: dateti
         if after != before:
             known[move.subject] = after
             changed[move.subject] = one.event_id
-        if late:
+        if late and actor == INTAKE:
             superseded.add(one.event_id)
-        if applied or actor == INTAKE:
+        # A transition belongs to an event; what the API told in between shows in the trail alone.
+        if one.event_id is not None and (applied or actor == INTAKE):
             rows.append(_transition(one, move, before, now, applied=applied))
         if applied or late:
             entries.append(_moved(one, move, before, now, actor, applied=applied))
@@ -117,7 +119,7 @@ def _locked_states(connection: sa.Connection, subjects: list[str], now: datetime
     return {row.subject: State(*row) for row in connection.execute(query, {"subjects": subjects}) if row.status}
 
 
-def _write_states(connection: sa.Connection, changed: list[tuple[State, int]], now: datetime) -> None:
+def _write_states(connection: sa.Connection, changed: list[tuple[State, int | None]], now: datetime) -> None:
     rows = [
         {
             "subject": state.subject,
@@ -151,7 +153,7 @@ def _moved(
 ) -> dict[str, Any]:
     action = "state.changed" if applied else "state.superseded"
     known = before.status if before else None
-    return entry(now, move.subject, actor, action, event_id=one.event_id, status=move.status, before=known)
+    return entry(now, move.subject, actor, action, {"status": move.status, "before": known}, event_id=one.event_id)
 
 
 def _plan(
@@ -167,7 +169,15 @@ def _plan(
     # Ours are those that carry this transaction's event and time: nobody else's row has both.
     made = {f.identity: f.id for f in found if (f.event_id, f.planned_at) == (by_identity[f.identity][0], now)}
     return [
-        entry(now, f.subject, actor, "follow_up.planned", event_id=event_id, follow_up_id=made[f.identity], kind=f.kind)
+        entry(
+            now,
+            f.subject,
+            actor,
+            "follow_up.planned",
+            {"kind": f.kind, "cause": f.cause},
+            event_id=event_id,
+            follow_up_id=made[f.identity],
+        )
         for event_id, f in by_identity.values()
         if f.identity in made
     ]

@@ -57,7 +57,17 @@ class Store:
     def impatient(self) -> Store:
         """The same database through connections that fail at once where another process holds the write lock."""
         url = self.engine.url.render_as_string(hide_password=False)
-        return Store(connections.connect(url, busy_seconds=0))
+        engine = connections.connect(url, busy_seconds=0)
+        connections.commit_beside_the_loop(engine)
+        return Store(engine)
+
+    def checkpoint(self) -> None:
+        """Copy what the WAL holds into the file, as far as no reader is in the way; SQLite only."""
+        connection = self.engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close every connection; on SQLite the last one out checkpoints the WAL."""

@@ -1,0 +1,1 @@
+"""Our side of the outside systems: the only modules that speak HTTP outwards."""

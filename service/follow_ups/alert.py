@@ -1,0 +1,220 @@
+"""Tell people, in Slack, what failed, which subscription and which step, and what to do about it.
+
+What it says comes from our own record, so that an alert needs nothing but Slack. No customer's data is in it: ids,
+numbers, statuses and the first error, in which addresses are blanked. One failed run of a subscription is told by
+two events, the copy's and the subscription's; whoever comes first tells it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from service import documents, links, resources
+from service.clients.slack import Message
+from service.errors import BodyUnreadable
+from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Started, Tools, Wait
+from service.resources import FACTORY_TYPES, Order, OrderFactory, Subscription
+from service.settings import Settings
+from service.states import State
+from service.store import subjects
+
+HYDRATION_SECONDS = 5.0
+_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """How a cause is told: a headline, what to do, and the status without which it is no longer so."""
+
+    headline: str
+    advice: str
+    while_status: str | None = None
+
+
+# Looked up by the words a cause begins with; behind them stands what tells two occurrences apart.
+CAUSES: dict[str, Cause] = {
+    "copy failed": Cause(
+        "Order copy failed",
+        "Mend what the error names, then place the pending target order by hand, or copy the order again.",
+        while_status="failed",
+    ),
+    "run failed": Cause(
+        "Subscription renewal failed",
+        "Look at its newest copy. The platform does not try again before the next run.",
+    ),
+    "completed with errors": Cause(
+        "Order copy completed, but skipped errors", "Compare the two orders: the target may lack something."
+    ),
+    "target not placed": Cause(
+        "Order copy completed, but its target order is not placed",
+        "See why the target was not placed; place it by hand, or ask the customer to pay.",
+    ),
+    "replaced by an unplaced order": Cause(
+        "Order copy cancels its source without placing the target",
+        "Place the target order, or the customer has no order.",
+    ),
+    "source order left alone": Cause(
+        "Source order left alone", "Decide whether it should be cancelled, and cancel it in the dashboard."
+    ),
+    "cancelled in the platform's place": Cause(
+        "Copydesk cancelled a source order that the platform had forgotten", "Nothing; this is for your information."
+    ),
+    "bad signatures": Cause(
+        "Deliveries with a bad signature",
+        "If its secret changed, set the new one now: after 30 failures the platform stops the webhook.",
+    ),
+    "follow-up ended badly": Cause(
+        "A follow-up could not be done", "Read its attempts, do it by hand if it still matters, or replay its event."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What our record says: the event's resource, the state now, and whether more is on its way."""
+
+    factory: OrderFactory | None = None
+    subscription: Subscription | None = None
+    state: State | None = None
+    hydrating: bool = False
+
+    @property
+    def subscription_id(self) -> str | None:
+        """The subscription it is about, from the event or from what was hydrated since."""
+        if self.subscription:
+            return self.subscription.id
+        told = self.factory.order_subscription_id if self.factory else None
+        return told or (self.state.order_subscription_id if self.state else None)
+
+
+def read(started: Started, tools: Tools) -> Facts:
+    """Read the newest body of the event, and the state as it is now."""
+    with tools.store.read() as connection:
+        body = subjects.newest_body(connection, started.event_id) if started.event_id else None
+        state = subjects.state_of(connection, started.subject)
+        hydrating = subjects.is_being_hydrated(connection, started.subject)
+    factory, subscription = _resource(body)
+    return Facts(factory, subscription, state, hydrating)
+
+
+def _resource(body: bytes | None) -> tuple[OrderFactory | None, Subscription | None]:
+    try:
+        document = documents.parse(body) if body else {}
+    except BodyUnreadable:
+        document = {}
+    resource = document.get("data") or {}
+    if resource.get("type") in FACTORY_TYPES:
+        included = tuple(r for r in document.get("included") or () if isinstance(r, dict))
+        return resources.order_factory(resource, included), None
+    if resource.get("type") == "order_subscriptions":
+        return None, resources.subscription(resource)
+    return None, None
+
+
+def decide(started: Started, facts: Facts, settings: Settings, _now: datetime) -> Decision:
+    """Say what to tell, or why there is nothing to tell any more."""
+    if not settings.slack_webhook_url.get_secret_value():
+        return Leave("no Slack webhook is set (COPYDESK_SLACK_WEBHOOK_URL)")
+    cause = cause_of(started.cause)
+    now_is = facts.state.status if facts.state else None
+    if cause.while_status and now_is not in (None, cause.while_status):
+        return Leave(f"no longer so: {started.subject} is {now_is} now")
+    if facts.hydrating and started.number == 1:
+        return Wait(HYDRATION_SECONDS, "its orders are being looked up")
+    return Act("tell Slack", message(started, facts, settings))
+
+
+def cause_of(words: str) -> Cause:
+    """How a cause is told; a handler's own cause is its own headline."""
+    found = next((cause for known, cause in CAUSES.items() if words.startswith(known)), None)
+    return found or Cause(words[:1].upper() + words[1:], "See the audit trail.")
+
+
+def message(started: Started, facts: Facts, settings: Settings) -> Message:
+    """Put it in words. Pure."""
+    cause = cause_of(started.cause)
+    factory, subscription_id = facts.factory, facts.subscription_id
+    renewal = factory is not None and factory.type == "recurring_order_copies" and started.cause == "copy failed"
+    headline = "Subscription renewal failed" if renewal else cause.headline
+    told = [
+        f"About: {started.subject}",
+        _about_subscription(facts),
+        _step(factory) if factory else None,
+        f"First error: {blank(factory.first_error)}" if factory and factory.first_error else None,
+        f"Why: {blank(str(started.params['reason']))}" if started.params.get("reason") else None,
+        f"What to do: {cause.advice}",
+        f"Record: copydesk audit {started.subject}",
+        "This may be a repetition: it is not known whether an earlier message arrived."
+        if started.repeats_unknown
+        else None,
+    ]
+    orders = (factory.source_order_id, factory.target_order_id) if factory else (None, None)
+    wanted = {
+        "Source order": f"orders/{orders[0]}" if orders[0] else None,
+        "Target order": f"orders/{orders[1]}" if orders[1] else None,
+        "Subscription": f"order_subscriptions/{subscription_id}" if subscription_id else None,
+    }
+    found = tuple((label, url) for label, to in wanted.items() if to and (url := links.to(settings, to)))
+    mark = "" if settings.mode == "live" else " (test mode)"
+    return Message(headline + mark, tuple(line for line in told if line), found)
+
+
+def _about_subscription(facts: Facts) -> str | None:
+    if not facts.subscription_id:
+        return None
+    subscription = facts.subscription or (facts.factory.order_subscription if facts.factory else None)
+    words = [f"Subscription: {facts.subscription_id}"]
+    if subscription and subscription.number:
+        words.append(f"number {subscription.number}")
+    if subscription and subscription.next_run_at:
+        words.append(f"next run {subscription.next_run_at:%Y-%m-%d %H:%M} UTC")
+    return ", ".join(words)
+
+
+def _step(factory: OrderFactory) -> str | None:
+    """Which step it got to, told by its target: made but not placed, or not made at all."""
+    if factory.status != "failed":
+        return None
+    target: Order | None = factory.target_order
+    if target is not None:
+        return f"Step: the target order {target.id} was made and is {target.status}, {target.payment_status}."
+    if factory.target_order_id:
+        return f"Step: the target order {factory.target_order_id} was made."
+    return "Step: no target order is known; it failed before or while making one."
+
+
+def blank(text: str) -> str:
+    """Blank what looks like an e-mail address: errors may quote the customer's."""
+    return _EMAIL.sub("(address)", text)
+
+
+def claim(connection: sa.Connection, started: Started, facts: Facts) -> Leave | None:
+    """Take the failed run; the copy's failure and the subscription's are one alert."""
+    run_at, subscription_id = _run(started, facts), facts.subscription_id
+    if run_at is None or subscription_id is None:
+        return None
+    holder = subjects.claim_run(connection, subscription_id, run_at, started.id)
+    return Leave(f"the same failed run is told by follow-up {holder}") if holder else None
+
+
+def _run(started: Started, facts: Facts) -> datetime | None:
+    if started.cause.startswith("run failed"):
+        return resources.instant(started.params.get("run_at"))
+    if started.cause == "copy failed" and facts.factory:
+        return facts.factory.started_at or facts.factory.created_at or facts.factory.failed_at
+    return None
+
+
+def act(_started: Started, _facts: Facts, decision: Act, tools: Tools) -> Done:
+    """Post it. At least once: Slack cannot be asked whether a message arrived."""
+    if tools.slack is None or not isinstance(decision.argument, Message):
+        raise TypeError("decided to tell nobody")
+    tools.slack.post(decision.argument)
+    return Done("told Slack")
+
+
+KIND = Kind("alert", "slack", read, decide, act, claim=claim)

@@ -1,0 +1,172 @@
+"""The filters of a list: filter[q][{attribute}_{predicate}]=value.
+
+AND between filters; OR between the attributes of one (`number_or_customer_email_cont`) and between the values of a
+predicate with `_any` (AND with `_all`). A relationship's attributes are reached through its name
+(`source_order_id_eq`). Facts: Commerce Layer documentation, Filtering data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from service.sandbox.problems import unsupported
+from service.sandbox.resources import RESOURCES, Kind, Relationship, with_id
+from service.sandbox.state import Record, State
+
+Filter = Callable[[State, Record], bool]
+Reader = Callable[[State, Record], list[Any]]
+
+_TRUE = frozenset({"true", "1", "t"})
+_FALSE = frozenset({"false", "0", "f"})
+
+
+def _like(pattern: str) -> Callable[[Any], bool]:
+    """SQL's LIKE without regard to case: % is any text, _ one character."""
+    parts = [{"%": ".*", "_": "."}.get(letter, re.escape(letter)) for letter in pattern]
+    matcher = re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    return lambda value: value is not None and matcher.fullmatch(_text(value)) is not None
+
+
+# Predicates that compare with one value, already of the attribute's kind.
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda value, other: bool(value == other),
+    "not_eq": lambda value, other: bool(value != other),
+    "lt": lambda value, other: value is not None and value < other,
+    "lteq": lambda value, other: value is not None and value <= other,
+    "gt": lambda value, other: value is not None and value > other,
+    "gteq": lambda value, other: value is not None and value >= other,
+}
+_LISTS: dict[str, Callable[[Any, list[Any]], bool]] = {
+    "in": lambda value, others: value in others,
+    "not_in": lambda value, others: value not in others,
+}
+# Predicates on the text of a value, whatever its kind.
+_TEXTS: dict[str, Callable[[str], Callable[[Any], bool]]] = {
+    "start": lambda other: lambda value: _text(value).casefold().startswith(other.casefold()),
+    "end": lambda other: lambda value: _text(value).casefold().endswith(other.casefold()),
+    "cont": lambda other: lambda value: other.casefold() in _text(value).casefold(),
+    "matches": _like,
+}
+# Predicates that ask a question of the value; the parameter says whether the answer must be yes.
+_QUESTIONS: dict[str, Callable[[Any], bool]] = {
+    "null": lambda value: value is None,
+    "not_null": lambda value: value is not None,
+    "present": lambda value: value not in (None, "", {}, []),
+    "blank": lambda value: value in (None, "", {}, []),
+    "true": lambda value: value is True,
+    "false": lambda value: value is False,
+}
+PREDICATES = (*_COMPARISONS, *_LISTS, *_TEXTS, *_QUESTIONS)
+# Longest first, so that not_eq is not read as eq and not_null not as null.
+_ENDING = re.compile(rf"(.+?)_({'|'.join(sorted(PREDICATES, key=len, reverse=True))})(_any|_all)?")
+
+
+def parse_filter(type_: str, key: str, value: str) -> Filter:
+    """Read one filter.
+
+    Args:
+        type_: the resource listed.
+        key: what stands in the second bracket, such as status_in.
+        value: the parameter's value.
+
+    Raises:
+        Problem: 400, the attribute cannot be filtered by, the predicate is unknown, or the value is not of the
+            attribute's kind.
+    """
+    ending = _ENDING.fullmatch(key)
+    if ending is None:
+        raise unsupported(key)
+    names, predicate, quantity = ending.groups()
+    tests = []
+    for name in names.split("_or_"):
+        reader, kind = _reader(type_, name, key)
+        tests.append((reader, _test(predicate, quantity, kind, value, key)))
+    return lambda state, record: any(any(test(found) for found in reader(state, record)) for reader, test in tests)
+
+
+def _reader(type_: str, name: str, key: str) -> tuple[Reader, Kind]:
+    """How the value of a filtered attribute is read, its own or one of a relationship, and its kind."""
+    attributes = with_id(RESOURCES[type_])
+    if name in attributes and "q" in attributes[name].flags:
+        return lambda _state, record: [_value(record, name)], attributes[name].kind
+    for through, relationship in RESOURCES[type_].relationships.items():
+        if "q" not in relationship.flags or not name.startswith(f"{through}_"):
+            continue
+        far = name.removeprefix(f"{through}_")
+        attribute = with_id(RESOURCES[relationship.type]).get(far)
+        if attribute is not None and "q" in attribute.flags:
+            return _far_reader(through, relationship, far), attribute.kind
+    raise unsupported(key)
+
+
+def _far_reader(through: str, relationship: Relationship, name: str) -> Reader:
+    def read(state: State, record: Record) -> list[Any]:
+        others = state.related(record, through, relationship)
+        return [_value(other, name) for other in others] or [None]
+
+    return read
+
+
+def _value(record: Record, name: str) -> Any:
+    if name == "id":
+        return record.id
+    if name == "type":
+        return record.type
+    value = record.attributes[name]
+    attribute = RESOURCES[record.type].attributes[name]
+    return _moment(value) if attribute.kind == "datetime" and value is not None else value
+
+
+def _test(predicate: str, quantity: str | None, kind: Kind, value: str, key: str) -> Callable[[Any], bool]:
+    if predicate in _QUESTIONS:
+        if value not in _TRUE | _FALSE or quantity:
+            raise unsupported(f"{key}={value}")
+        expected, question = value in _TRUE, _QUESTIONS[predicate]
+        return lambda found: question(found) == expected
+    if predicate in _LISTS:
+        others = [_typed(part, kind, key) for part in value.split(",")]
+        contains = _LISTS[predicate]
+        return lambda found: contains(found, others)
+    singles = [_single(predicate, kind, part, key) for part in (value.split(",") if quantity else [value])]
+    if quantity == "_all":
+        return lambda found: all(single(found) for single in singles)
+    return lambda found: any(single(found) for single in singles)
+
+
+def _single(predicate: str, kind: Kind, value: str, key: str) -> Callable[[Any], bool]:
+    if predicate in _TEXTS:
+        return _TEXTS[predicate](value)
+    other, compare = _typed(value, kind, key), _COMPARISONS[predicate]
+    return lambda found: compare(found, other)
+
+
+def _typed(value: str, kind: Kind, key: str) -> Any:
+    """Read a parameter's value as one of the attribute's kind."""
+    try:
+        if kind == "datetime":
+            return _moment(value)
+        if kind == "integer":
+            return int(value)
+    except ValueError:
+        raise unsupported(f"{key}={value}") from None
+    if kind == "boolean" and value in _TRUE | _FALSE:
+        return value in _TRUE
+    if kind == "string":
+        return value
+    raise unsupported(f"{key}={value}")
+
+
+def _moment(value: str) -> datetime:
+    """An ISO date or time; without a zone it is UTC."""
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)

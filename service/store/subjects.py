@@ -1,0 +1,57 @@
+"""What is known of a subject just now, for follow-ups that decide on it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from service.states import State
+from service.store.queries import OPEN
+from service.store.schema import deliveries, follow_ups, states, told_runs
+
+# The shortest period of a subscription is an hour: two failures half an hour apart are of one run.
+# https://docs.commercelayer.io/core/api-reference/order_subscriptions
+ONE_RUN = timedelta(minutes=30)
+
+
+def state_of(connection: sa.Connection, subject: str) -> State | None:
+    """Where does it stand? None where nothing is known."""
+    names = ("subject", "status", "at", "source_order_id", "target_order_id", "order_subscription_id")
+    row = connection.execute(sa.select(*(states.c[n] for n in names)).where(states.c.subject == subject)).one_or_none()
+    return State(*row) if row else None
+
+
+def newest_body(connection: sa.Connection, event_id: int) -> bytes | None:
+    """What did the newest delivery of an event say? None where no body is kept any more."""
+    query = sa.select(deliveries.c.body).where(deliveries.c.event_id == event_id).order_by(deliveries.c.id.desc())
+    return connection.execute(query.limit(1)).scalar_one_or_none()
+
+
+def is_being_hydrated(connection: sa.Connection, subject: str) -> bool:
+    """Is somebody still asking the API which orders it concerns?"""
+    query = sa.select(follow_ups.c.id).where(
+        follow_ups.c.subject == subject, follow_ups.c.kind == "hydrate", follow_ups.c.status.in_(OPEN)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def claim_run(connection: sa.Connection, subscription_id: str, run_at: datetime, follow_up_id: int) -> int | None:
+    """Take the right to tell people of a failed run of a subscription, inside the caller's transaction.
+
+    Returns:
+        The follow-up that has it already; None where it is this one's now.
+    """
+    if connection.dialect.name == "postgresql":
+        # Two alerts of one run at one moment: the second waits here until the first has committed.
+        lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"run of {subscription_id}"))
+        connection.execute(sa.select(lock))
+    query = sa.select(told_runs.c.follow_up_id).where(
+        told_runs.c.order_subscription_id == subscription_id,
+        told_runs.c.run_at.between(run_at - ONE_RUN, run_at + ONE_RUN),
+    )
+    holder = connection.execute(query.limit(1)).scalar_one_or_none()
+    if holder is None:
+        row = {"order_subscription_id": subscription_id, "run_at": run_at, "follow_up_id": follow_up_id}
+        connection.execute(sa.insert(told_runs), row)
+    return None if holder == follow_up_id else holder
