@@ -8,7 +8,7 @@ import click
 import sqlalchemy as sa
 
 from service.cli.opening import Since, reading
-from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, say_more
+from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, resource_id, say_more
 from service.errors import NotFound
 from service.store import queries
 
@@ -29,7 +29,7 @@ _DELIVERIES = (
     Column("bytes", right=True),
     Column("reason", fold=True),
 )
-_TRANSITIONS = (Column("subject"), Column("from"), Column("to"), Column("at (UTC)"), Column("applied"))
+_TRANSITIONS = (Column("of"), Column("from"), Column("to"), Column("at (UTC)"), Column("applied"))
 _FOLLOW_UPS = (
     Column("id", right=True),
     Column("kind"),
@@ -84,7 +84,7 @@ def _print_events(found: list[queries.EventRow], limit: int, *, as_json: bool) -
         print_json(found)
     else:
         rows = [
-            (e.id, e.last_seen_at, e.topic, e.subject.partition("/")[2], e.told_status, e.result, e.deliveries)
+            (e.id, e.last_seen_at, e.topic, resource_id(e.subject), e.told_status, e.result, e.deliveries)
             for e in found
         ]
         print_table(_EVENTS, rows)
@@ -121,7 +121,7 @@ def _print_event(connection: sa.Connection, id_: int, *, as_json: bool) -> None:
     print_facts(facts | {"resource_updated_at": event.resource_updated_at})
     rows = [(d.id, d.received_at, d.verdict, d.key_fingerprint, d.size, d.reason) for d in deliveries]
     print_table(_DELIVERIES, rows, title="Deliveries")
-    moves = [(t.subject, t.from_status, t.to_status, t.at, t.applied) for t in transitions]
+    moves = [(resource_id(t.subject), t.from_status, t.to_status, t.at, t.applied) for t in transitions]
     print_table(_TRANSITIONS, moves, title="Transitions")
     planned = [(f.id, f.kind, f.cause, f.status, f.result) for f in follow_ups]
     print_table(_FOLLOW_UPS, planned, title="Follow-ups")

@@ -6,7 +6,7 @@ import click
 import sqlalchemy as sa
 
 from service.cli.opening import reading
-from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, say_more
+from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, resource_id, say_more
 from service.errors import NotFound
 from service.store import queries
 
@@ -14,7 +14,7 @@ _FOLLOW_UPS = (
     Column("id", right=True),
     Column("due (UTC)"),
     Column("kind", fold=True),
-    Column("subject", fold=True),
+    Column("of"),
     Column("status"),
     Column("tries", right=True),
     Column("result", fold=True),
@@ -61,7 +61,9 @@ def command(
     if as_json:
         print_json(found)
     else:
-        print_table(_FOLLOW_UPS, [(f.id, f.due_at, f.kind, f.subject, f.status, f.starts, f.result) for f in found])
+        print_table(
+            _FOLLOW_UPS, [(f.id, f.due_at, f.kind, resource_id(f.subject), f.status, f.starts, f.result) for f in found]
+        )
     say_more(found, limit)
 
 

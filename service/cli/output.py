@@ -72,6 +72,11 @@ def seconds(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def resource_id(subject: str) -> str:
+    """The id of a subject, where its type would take the room; `copydesk audit` takes the id alone too."""
+    return subject.partition("/")[2] or subject
+
+
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
     """Print rows under headings, or that there are none."""
     out = console()

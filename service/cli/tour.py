@@ -59,7 +59,7 @@ ACTS = (
         "order_copy",
         "order_copies",
         "settle_source_order",
-        ("done", "left"),
+        ("done",),
         "A copy completes; the platform cancels the source order itself.",
     ),
     Act(
