@@ -12,6 +12,7 @@ import click
 import sqlalchemy as sa
 
 from service import settings
+from service.errors import StoreUnusable
 from service.store import Store, open_kept
 
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
@@ -29,6 +30,9 @@ def kept() -> Iterator[Store]:
     store = open_kept(settings.load().database_url.get_secret_value())
     try:
         yield store
+    except sa.exc.DatabaseError as error:
+        # What opening does not notice, such as a damaged page in the middle of the file.
+        raise StoreUnusable(f"the database cannot be read: {error.orig}; see copydesk doctor") from error
     finally:
         store.close()
 

@@ -26,13 +26,8 @@ def command(as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        columns = (
-            Column("variable", fold=True),
-            Column("set by"),
-            Column("value", fold=True),
-            Column("meaning", fold=True),
-        )
-        print_table(columns, [(row["name"], row["set"], row["value"], row["meaning"]) for row in rows])
+        columns = (Column("variable"), Column("set by"), Column("meaning", fold=True))
+        print_table(columns, [(row["name"], row["set"], _told(row)) for row in rows])
     if mistakes:
         raise mistakes
 
@@ -43,3 +38,8 @@ def _value(loaded: settings.Settings | None, name: str) -> str | None:
     if value is None or value == "" or isinstance(value, SecretStr | dict):
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _told(row: dict[str, str | None]) -> str:
+    """The meaning, and what is in force."""
+    return f"{row['meaning']}" + (f" Now {row['value']}." if row["value"] else "")

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shlex
-import shutil
 import string
 import sys
 from pathlib import Path
@@ -126,9 +125,6 @@ def _program() -> str:
     called = Path(sys.argv[0])
     if called.name != "copydesk":
         return f"{shlex.quote(sys.executable)} -m service"
-    on_path = shutil.which("copydesk")
-    if on_path and Path(on_path).resolve() == called.resolve():
-        # In another terminal an activated environment may be missing: the path works everywhere.
-        called = Path(on_path)
+    # In another terminal the environment may not be activated: a path works everywhere.
     called = called.absolute()
     return shlex.quote(str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called))

@@ -13,7 +13,8 @@ from click.testing import Result
 
 from service import settings
 from service.cli.commands import COMMANDS
-from tests.cli.conftest import ROOT, Run, command, environment
+from service.store import Store
+from tests.cli.conftest import ROOT, Deliver, Run, command, environment
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -99,6 +100,22 @@ def test_a_database_that_is_away_is_told_apart(run: Run, installation: str, monk
     told = run("events")
     assert (told.exit_code, len(told.stderr.splitlines())) == (4, 1)
     assert "hushhush" not in told.stderr
+
+
+def test_a_damaged_database_is_told_without_a_traceback(
+    run: Run, deliver: Deliver, sqlite_store: Store, tmp_path: Path
+) -> None:
+    """Damage in the middle of the file is exit 3 and one line; the doctor finds it too."""
+    for number in range(40):
+        deliver("order_copies.complete", f"copy{number}")
+    sqlite_store.close()
+    file = tmp_path / "copydesk.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    told = run("events")
+    assert (told.exit_code, len(told.stderr.splitlines())) == (3, 1)
+    assert isinstance(told.exception, SystemExit)
+    assert run("doctor", "--offline").exit_code == 1
 
 
 def test_wrong_usage_is_clicks(run: Run, installation: str) -> None:
