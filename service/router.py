@@ -88,6 +88,16 @@ class Router:
         asked = {t for h in self.handlers for t in h.topics if t != "*"}
         return sorted(t for t in asked if not _published(t))
 
+    def wanted(self) -> list[str]:
+        """The published topics that handlers name, by themselves or by their resource."""
+        asked = [t.partition(".") for h in self.handlers for t in h.topics if t != "*"]
+        found = {
+            f"{resource}.{one}"
+            for resource, _, action in asked
+            for one in (KNOWN_TOPICS.get(resource, ()) if action == "*" else (action,))
+        }
+        return sorted(t for t in found if _published(t))
+
     def dispatch(self, event: Event) -> Verdict:
         """Give `event` to its handlers; one that raises does not keep the others from their say."""
         outcomes: list[Outcome] = []

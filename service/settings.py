@@ -199,6 +199,15 @@ def variables() -> dict[str, str]:
     return described | {SECRETS_DIR: "A directory with one file per variable, for secrets; optional."}
 
 
+def origins() -> dict[str, str]:
+    """Where each variable that is set comes from: `environment` or `file`."""
+    directory = os.environ.get(SECRETS_DIR) or os.environ.get("CREDENTIALS_DIRECTORY")
+    folder = Path(directory) if directory else None
+    files = {path.name.upper() for path in folder.iterdir()} if folder and folder.is_dir() else set()
+    found = {name: "file" for name in variables() if name in files}
+    return found | {name: "environment" for name in variables() if os.environ.get(name)}
+
+
 def _misspelt() -> list[str]:
     """Name variables that carry our prefix and that nobody reads: a typo there would be silent."""
     return [

@@ -40,6 +40,17 @@ def check_library(url: str) -> None:
         )
 
 
+def check_exists(url: str) -> None:
+    """Refuse to make a new, empty file where somebody wants to look into a full one.
+
+    Raises:
+        StoreUnusable: names the path.
+    """
+    path = Path(sa.make_url(url).database or "")
+    if connections.is_sqlite(url) and not path.exists():
+        raise StoreUnusable(f"there is no database {path} here: run copydesk migrate, or set COPYDESK_DATABASE_URL")
+
+
 def check_file(url: str) -> None:
     """Refuse a file or directory that cannot be written.
 
@@ -67,6 +78,16 @@ def check_database(connection: sa.Connection) -> None:
         _check_postgresql(connection)
     if migrate.is_newer(connection):
         raise StoreUnusable("the database was migrated by a newer Copydesk: upgrade this one, or restore a backup")
+
+
+def check_migrated(connection: sa.Connection) -> None:
+    """Refuse a database of an older Copydesk, or one that is empty.
+
+    Raises:
+        StoreUnusable: says how to bring it up to date.
+    """
+    if migrate.revision(connection) != migrate.head():
+        raise StoreUnusable("the database is not at this Copydesk's schema: run copydesk migrate")
 
 
 def _check_sqlite(connection: sa.Connection) -> None:

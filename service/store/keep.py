@@ -7,6 +7,7 @@ in one order (by key), so that two processes never wait for each other in a circ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -58,10 +59,45 @@ def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt
         for arrival, receipt in zip(arrivals, receipts, strict=True)
         if receipt.verdict == "event" and receipt.event_id is not None and arrival.event is not None
     ]
-    entries = [_received(a, r) for a, r in zip(arrivals, receipts, strict=True)]
+    entries = [_received(a, r, a.received_at) for a, r in zip(arrivals, receipts, strict=True)]
     entries += record(connection, told, arrivals[0].received_at)
     write_audit(connection, entries)
     return receipts
+
+
+def adopt(
+    connection: sa.Connection, delivery_id: int, verdict: str, arrival: Arrival, now: datetime, actor: str = INTAKE
+) -> Receipt | None:
+    """Give a kept delivery that stands apart its place, now that it was read: its event, or quarantine.
+
+    Args:
+        connection: a transaction.
+        delivery_id: the delivery's row.
+        verdict: what it still must stand as; with another one somebody else was quicker.
+        arrival: what it brought, understood.
+        now: the time of the entries.
+        actor: who decided this.
+
+    Returns:
+        What became of it, true once the transaction has committed; None where somebody else was quicker.
+    """
+    # Locks the row, on PostgreSQL too: a second worker waits here and then finds another verdict.
+    claim = sa.update(deliveries).values(reason=arrival.reason and line(arrival.reason))
+    claim = claim.where(deliveries.c.id == delivery_id, deliveries.c.verdict == verdict)
+    if connection.execute(claim).rowcount == 0:
+        return None
+    receipt = Receipt(arrival.apart or "quarantine")
+    entries = []
+    if arrival.event is not None:
+        event_id, new = _keep_events(connection, [arrival])[arrival.event.key]
+        receipt = Receipt("event" if new else "redelivery", event_id)
+        if new:
+            # As at the door, whoever decided it: for the event this is the first time.
+            entries = record(connection, [Told(event_id, arrival.event.subject, arrival.verdict)], now)
+    placed = sa.update(deliveries).where(deliveries.c.id == delivery_id)
+    connection.execute(placed.values(verdict=receipt.verdict, event_id=receipt.event_id))
+    write_audit(connection, [_received(arrival, receipt, now, actor), *entries])
+    return receipt
 
 
 def _keep_events(connection: sa.Connection, arrivals: Sequence[Arrival]) -> dict[bytes, tuple[int, bool]]:
@@ -122,7 +158,7 @@ def _delivery(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _received(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
+def _received(arrival: Arrival, receipt: Receipt, at: datetime, actor: str = INTAKE) -> dict[str, Any]:
     actions = {"event": "received", "redelivery": "redelivered", "quarantine": "quarantined", "deferred": "deferred"}
     subject = arrival.event.subject if arrival.event else f"topics/{arrival.topic}"
     detail: dict[str, Param] = {
@@ -131,4 +167,4 @@ def _received(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
         "key": arrival.key_fingerprint,
         "reason": arrival.reason,
     }
-    return entry(arrival.received_at, subject, INTAKE, actions[receipt.verdict], detail, event_id=receipt.event_id)
+    return entry(at, subject, actor, actions[receipt.verdict], detail, event_id=receipt.event_id)

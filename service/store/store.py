@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from service.errors import StoreLocked, StoreUnavailable
+from service.errors import StoreLocked, StoreUnavailable, StoreUnusable
 from service.store import checks, connections, migrate
 
 # After these, SQLite's own documentation and our fault runs say: close the connection and open another.
@@ -97,13 +97,41 @@ def open_store(url: str, *, busy_seconds: float = connections.BUSY_SECONDS, auto
     checks.check_library(url)
     checks.check_file(url)
     store = Store(connections.connect(url, busy_seconds=busy_seconds, autocheckpoint=pages))
-    try:
+    with _closed_on_trouble(store):
         with store.read() as connection:
             checks.check_database(connection)
         migrate.migrate(store.engine)
+    return store
+
+
+def open_kept(url: str) -> Store:
+    """Open the database as it is, for looking into it: nothing is made and nothing is migrated.
+
+    Raises:
+        StoreUnusable: as `open_store`; also where there is no database yet, or an older one.
+        StoreUnavailable: it cannot be reached or is locked.
+    """
+    checks.check_library(url)
+    checks.check_exists(url)
+    checks.check_file(url)
+    store = Store(connections.connect(url))
+    with _closed_on_trouble(store), store.read() as connection:
+        checks.check_database(connection)
+        checks.check_migrated(connection)
+    return store
+
+
+@contextmanager
+def _closed_on_trouble(store: Store) -> Iterator[None]:
+    """Close a store that could not be opened after all, and say why in our own words."""
+    try:
+        yield
     except (OperationalError, InterfaceError) as error:
+        store.close()
         raise store._unavailable(error) from error  # noqa: SLF001 - its own constructor
+    except DatabaseError as error:
+        store.close()
+        raise StoreUnusable(f"the database cannot be read: {error.orig}; restore a backup") from error
     except BaseException:
         store.close()
         raise
-    return store

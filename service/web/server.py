@@ -9,12 +9,25 @@ from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from service.router import Router
 from service.settings import Settings
 
 # Wakes the process for a connection only when its first bytes are there: idle sockets cost nothing.
 _TCP_DEFER_ACCEPT_SECONDS = 10
+
+
+class Log(Logger):  # type: ignore[misc]
+    """gunicorn's own log, as lines like ours: it hands its records on to the root logger."""
+
+    def setup(self, cfg: Any) -> None:
+        """Take no handler of its own; `service.logs` decides where lines go and how they look."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        # gunicorn would say at info what it means at the level that the operator chose for the rest.
+        self.error_log.setLevel("NOTSET")
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -40,6 +53,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "preload_app": False,  # no database connection may cross a fork
         # The heartbeat must not wait for a busy disk.
         "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir(),  # noqa: S108
+        "logger_class": Log,
         "accesslog": None,  # each delivery is one line of our own
         "proc_name": "copydesk",
         "when_ready": _defer_accept,

@@ -1,4 +1,4 @@
-"""Questions to the store, each named for what it answers. Every face of Copydesk asks here."""
+"""How does the installation stand?"""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from service.store.queries.follow_ups import IS_OPEN
 from service.store.schema import follow_ups, workers
-
-OPEN = ("planned", "queued", "running", "attempting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +30,8 @@ class Readiness:
 def readiness(connection: sa.Connection) -> Readiness:
     """How does the installation stand?"""
     seen = connection.execute(sa.select(sa.func.max(workers.c.seen_at))).scalar_one()
-    is_open = follow_ups.c.status.in_(OPEN)
-    count = connection.execute(sa.select(sa.func.count()).where(is_open).select_from(follow_ups)).scalar_one()
+    count = connection.execute(sa.select(sa.func.count()).where(IS_OPEN).select_from(follow_ups)).scalar_one()
     oldest = connection.execute(
-        sa.select(follow_ups.c.id, follow_ups.c.due_at).where(is_open).order_by(follow_ups.c.due_at).limit(1)
+        sa.select(follow_ups.c.id, follow_ups.c.due_at).where(IS_OPEN).order_by(follow_ups.c.due_at).limit(1)
     ).one_or_none()
     return Readiness(seen, count, *(oldest or (None, None)))

@@ -1,0 +1,5 @@
+"""`python -m service` is `copydesk`."""
+
+from service.cli import main
+
+main()

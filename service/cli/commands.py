@@ -1,0 +1,72 @@
+"""The commands, where each is, and what becomes of an error: one line on stderr and a constant exit code."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from service.errors import ConfigurationError, CopydeskError, StoreUnavailable, StoreUnusable
+from service.text import line
+
+FOUND_TROUBLE = 1
+UNUSABLE = 3
+UNAVAILABLE = 4
+
+# Name, to where it is and what the overview says of it: `--help` imports none of them.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("service.cli.up", "Everything for a first look, on this machine, with a sandbox."),
+    "serve": ("service.cli.serve", "The web process: receive webhooks."),
+    "work": ("service.cli.work", "A worker process: carry out follow-ups."),
+    "sandbox": ("service.cli.sandbox", "A local Commerce Layer to try things with."),
+    "migrate": ("service.cli.migrate", "Make the database, or bring it up to date."),
+    "events": ("service.cli.events", "What happened, or one event with all that came of it."),
+    "follow-ups": ("service.cli.follow_ups", "What is to be done, or one follow-up with its attempts."),
+    "audit": ("service.cli.audit", "The audit trail of a copy, an order or a subscription."),
+    "replay": ("service.cli.replay", "Run the handlers again on kept events."),
+    "trigger": ("service.cli.trigger", "Send a signed event, as Commerce Layer would."),
+    "doctor": ("service.cli.doctor", "Check this installation and say how to mend it."),
+    "settings": ("service.cli.settings", "Every setting, what it means, and whether it is set."),
+}
+
+
+class Commands(click.Group):
+    """The group of all commands; each is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        """Name the commands in the order of a first acquaintance."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's interface
+        """Import a command; every module calls its own `command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error of ours is told in its own words and never as a traceback."""
+        try:
+            return super().invoke(ctx)
+        except CopydeskError as error:
+            for told in lines_of(error):
+                click.echo(f"copydesk: {told}", err=True)
+            ctx.exit(exit_code(error))
+
+
+def lines_of(error: CopydeskError) -> list[str]:
+    """What to print of an error: one line, or one for each mistake in the settings."""
+    return [line(text) for text in (error.mistakes if isinstance(error, ConfigurationError) else [str(error)])]
+
+
+def exit_code(error: CopydeskError) -> int:
+    """The exit code that an error has everywhere."""
+    if isinstance(error, ConfigurationError | StoreUnusable):
+        return UNUSABLE
+    return UNAVAILABLE if isinstance(error, StoreUnavailable) else FOUND_TROUBLE

@@ -1,0 +1,130 @@
+"""What commands print: tables for people, JSON for programs. Nothing that came from outside is ever interpreted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from service.text import line
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+# Where nobody looks at a screen, lines are as long as they are, so that grep and cut find whole values.
+_NO_SCREEN = 100_000
+_STYLES = {
+    "failed": "red",
+    "dead": "red",
+    "refused": "red",
+    "FAIL": "bold red",
+    "died": "red",
+    "quarantine": "yellow",
+    "warn": "yellow",
+    "unavailable": "yellow",
+    "unknown": "yellow",
+    "done": "green",
+    "ok": "green",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: its heading.
+        fold: whether a long value goes over several lines where the screen is narrow; the others stay whole.
+        right: whether it is a number.
+    """
+
+    title: str
+    fold: bool = False
+    right: bool = False
+
+
+def console(*, err: bool = False) -> Console:
+    """Where tables go: as wide as the screen, or without a limit where there is none."""
+    stream = sys.stderr if err else sys.stdout
+    width = None if stream.isatty() else _NO_SCREEN
+    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+
+
+def cell(value: object) -> Text:
+    """One value as inert text: no markup, no control characters, one line."""
+    if value is None:
+        return Text("-", style="dim")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    text = seconds(value) if isinstance(value, datetime) else line(str(value))
+    return Text(text, style=_STYLES.get(text, ""))
+
+
+def seconds(time: datetime) -> str:
+    """A time for people: UTC, to the second."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def resource_id(subject: str) -> str:
+    """The id of a subject, where its type would take the room; `copydesk audit` takes the id alone too."""
+    return subject.partition("/")[2] or subject
+
+
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+    """Print rows under headings, or that there are none."""
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column in columns:
+        table.add_column(
+            Text(column.title),
+            overflow="fold" if column.fold else "ellipsis",
+            no_wrap=not column.fold,
+            justify="right" if column.right else "left",
+        )
+    for row in rows:
+        table.add_row(*map(cell, row))
+    if title:
+        out.print()
+        out.print(Text(title, style="bold"))
+    out.print(table if table.row_count else Text("none", style="dim"), soft_wrap=not table.row_count)
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, one below the other."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(Text(name), cell(value))
+    console().print(table)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value; everything beyond ASCII is escaped, so that a terminal is safe from it."""
+    click.echo(json.dumps(plain(value), indent=2))
+
+
+def plain(value: object) -> Any:
+    """Reduce rows to what JSON has: dataclasses to objects, times to ISO 8601 in UTC."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
+
+
+def say_more(shown: Sequence[object], limit: int) -> None:
+    """Say on stderr that a limit was reached: there may be more."""
+    if len(shown) == limit:
+        click.echo(f"copydesk: the first {limit}; --limit shows more", err=True)

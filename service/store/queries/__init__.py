@@ -1,0 +1,56 @@
+"""Questions to the store, each named for what it answers. Every face of Copydesk asks here."""
+
+from service.store.queries.deliveries import (
+    DeliveryRow,
+    apart,
+    body_of_delivery,
+    deliveries_of,
+    event_of_delivery,
+    newest_delivery,
+    stored_delivery,
+)
+from service.store.queries.events import EventRow, TransitionRow, event, events, transitions_of
+from service.store.queries.follow_ups import (
+    OPEN,
+    AttemptRow,
+    FollowUpRow,
+    attempts_of,
+    follow_up,
+    follow_ups,
+    known_identities,
+)
+from service.store.queries.readiness import Readiness, readiness
+from service.store.queries.totals import Totals, totals
+from service.store.queries.trail import AuditRow, is_known, related, state_of, subjects_of, trail
+
+__all__ = [
+    "OPEN",
+    "AttemptRow",
+    "AuditRow",
+    "DeliveryRow",
+    "EventRow",
+    "FollowUpRow",
+    "Readiness",
+    "Totals",
+    "TransitionRow",
+    "apart",
+    "attempts_of",
+    "body_of_delivery",
+    "deliveries_of",
+    "event",
+    "event_of_delivery",
+    "events",
+    "follow_up",
+    "follow_ups",
+    "is_known",
+    "known_identities",
+    "newest_delivery",
+    "readiness",
+    "related",
+    "state_of",
+    "stored_delivery",
+    "subjects_of",
+    "totals",
+    "trail",
+    "transitions_of",
+]

@@ -1,0 +1,101 @@
+"""What happened at Commerce Layer, as far as we were told?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from service.store.schema import events as table
+from service.store.schema import transitions
+
+# Spelt as in the partial index: a bound value would keep SQLite from using it.
+_IS_FAILED = sa.text("result = 'failed'")
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event as it is kept; the columns of `events` without the identity."""
+
+    id: int
+    topic: str
+    subject: str
+    mode: str
+    organization: str
+    told_status: str | None
+    resource_updated_at: datetime | None
+    result: str
+    superseded: bool
+    error: str | None
+    origin: str
+    deliveries: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionRow:
+    """One change of a status that an event told; `applied` is false where something newer was known."""
+
+    id: int
+    event_id: int
+    subject: str
+    from_status: str | None
+    to_status: str
+    at: datetime | None
+    applied: bool
+    recorded_at: datetime
+
+
+_EVENT = tuple(table.c[name] for name in EventRow.__dataclass_fields__)
+_TRANSITION = tuple(transitions.c[name] for name in TransitionRow.__dataclass_fields__)
+
+
+def events(
+    connection: sa.Connection,
+    *,
+    topic: str | None = None,
+    subject: str | None = None,
+    failed: bool = False,
+    since: datetime | None = None,
+    limit: int = 50,
+) -> list[EventRow]:
+    """What happened, newest first?
+
+    Args:
+        connection: a snapshot.
+        topic: of one topic only.
+        subject: about one resource only, `type/id`.
+        failed: those only at which a handler raised.
+        since: last delivered at or after this time.
+        limit: no more than this.
+    """
+    query = sa.select(*_EVENT).order_by(table.c.id.desc()).limit(limit)
+    if topic is not None:
+        query = query.where(table.c.topic == topic)
+    if subject is not None:
+        query = query.where(table.c.subject == subject)
+    if failed:
+        query = query.where(_IS_FAILED)
+    if since is not None:
+        query = query.where(table.c.last_seen_at >= since)
+    return [_event(row) for row in connection.execute(query)]
+
+
+def event(connection: sa.Connection, id_: int) -> EventRow | None:
+    """What is known of one event?"""
+    row = connection.execute(sa.select(*_EVENT).where(table.c.id == id_)).one_or_none()
+    return _event(row) if row else None
+
+
+def transitions_of(connection: sa.Connection, event_id: int) -> list[TransitionRow]:
+    """Which statuses did an event tell?"""
+    query = sa.select(*_TRANSITION).where(transitions.c.event_id == event_id).order_by(transitions.c.id)
+    rows = (row._asdict() for row in connection.execute(query))
+    return [TransitionRow(**row | {"applied": bool(row["applied"])}) for row in rows]
+
+
+def _event(row: sa.Row[tuple[object, ...]]) -> EventRow:
+    found = row._asdict()
+    return EventRow(**found | {"superseded": bool(found["superseded"])})
