@@ -179,7 +179,7 @@ def test_what_is_not_one_resource_is_quarantined(document: Any) -> None:
         "a?b",
         "a\n",
         "a\0",
-        "ａｂｃ",
+        "\uff41\uff42",
         "a-b",
         "%2e",
         "'; DROP TABLE events; --",
