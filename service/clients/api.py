@@ -92,7 +92,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class Reply:
     """A call that was answered with success."""
 
     request: Request
@@ -146,25 +146,25 @@ class Api:
         """The current access token."""
         return self._credentials.token(self._transport.until())
 
-    def call(self, call: Call) -> Exchange:
+    def call(self, call: Call) -> Reply:
         """Ask once, with one new token where the old one is no longer good; every success is returned."""
         until = self._transport.until()
         token = self._credentials.token(until)
-        exchange = self._send(call, token, until)
-        if exchange.response.status == _UNAUTHORIZED and error_code(exchange.response.body) == "INVALID_TOKEN":
-            exchange = self._send(call, self._credentials.token(until, rejected=token), until)
-        if exchange.response.status != _SUCCESS[call.method]:
-            body = exchange.response.body
+        reply = self._send(call, token, until)
+        if reply.response.status == _UNAUTHORIZED and error_code(reply.response.body) == "INVALID_TOKEN":
+            reply = self._send(call, self._credentials.token(until, rejected=token), until)
+        if reply.response.status != _SUCCESS[call.method]:
+            body = reply.response.body
             rule = error_rule(body)
             hint = f" ({rule})" if rule else ""
-            raise PEER.failure(exchange.request, exchange.response, code=error_code(body), hint=hint)
-        return exchange
+            raise PEER.failure(reply.request, reply.response, code=error_code(body), hint=hint)
+        return reply
 
-    def answer(self, exchange: Exchange, value: T) -> Answer[T]:
+    def answer(self, reply: Reply, value: T) -> Answer[T]:
         """Put `value` together with what else the answer said."""
-        return Answer(value, exchange.response.request_id, rate_limit(exchange.response.headers))
+        return Answer(value, reply.response.request_id, rate_limit(reply.response.headers))
 
-    def _send(self, call: Call, token: str, until: float) -> Exchange:
+    def _send(self, call: Call, token: str, until: float) -> Reply:
         endpoint = f"{call.method} {call.path.partition('/')[0]}"
         self._budget(Spend(call.kind, endpoint, max(0.0, until - time.monotonic())))
         query = f"?{urlencode(call.parameters, safe=',:', quote_via=quote)}" if call.parameters else ""
@@ -181,7 +181,7 @@ class Api:
         told = rate_limit(response.headers)
         if told is not None:
             self.rate_limits[call.kind] = told
-        return Exchange(request, response)
+        return Reply(request, response)
 
 
 def list_path(type_: str) -> str:

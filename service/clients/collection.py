@@ -109,12 +109,12 @@ class Collection(Generic[T]):
     def _rows(self, path: str, query: Query, shown: tuple[tuple[str, str], ...], number: int) -> Rows:
         paging = (("page[number]", str(number)), ("page[size]", str(query.page_size)))
         what = f"listing {path}, page {number}"
-        exchange = self._api.call(Call(what, "GET", path, (*query.parameters, *shown, *paging)))
-        return Rows(exchange, *exchange.resources(self._offer.type), query.page_size)
+        reply = self._api.call(Call(what, "GET", path, (*query.parameters, *shown, *paging)))
+        return Rows(reply, *reply.resources(self._offer.type), query.page_size)
 
     def _one(self, call: Call, id_: str | None) -> Answer[T]:
-        exchange = self._api.call(call)
-        return self._api.answer(exchange, self._read(*exchange.resource(self._offer.type, id_)))
+        reply = self._api.call(call)
+        return self._api.answer(reply, self._read(*reply.resource(self._offer.type, id_)))
 
 
 def _with(offer: Offer, fields: Fields | None, name: str) -> Fields | None:

@@ -137,5 +137,5 @@ class CommerceLayer:
         """
         data = {"type": "orders", "id": id_, "attributes": {"_cancel": True}}
         call = Call(f"cancelling orders/{id_}", "PATCH", resource_path("orders", id_), body={"data": data})
-        exchange = self._api.call(call)
-        return self._api.answer(exchange, resources.order(*exchange.resource("orders", id_)))
+        reply = self._api.call(call)
+        return self._api.answer(reply, resources.order(*reply.resource("orders", id_)))

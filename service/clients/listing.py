@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from service.clients.api import PEER, Exchange
+from service.clients.api import PEER, Reply
 from service.clients.limits import RateLimit, rate_limit
 from service.resources import Json, instant
 from service.resources.values import integer, mapping
@@ -46,7 +46,7 @@ class Page(Generic[T]):
 class Rows:
     """One answered page, not yet read into models."""
 
-    exchange: Exchange
+    reply: Reply
     resources: tuple[Json, ...]
     included: tuple[Json, ...]
     meta: Json
@@ -71,13 +71,13 @@ class Rows:
             number,
             integer(self.meta.get("record_count")),
             integer(self.meta.get("page_count")),
-            self.exchange.response.request_id,
-            rate_limit(self.exchange.response.headers),
+            self.reply.response.request_id,
+            rate_limit(self.reply.response.headers),
         )
 
     def repeated(self) -> Exception:
         """What it is to get the same page again."""
-        return PEER.misunderstood(self.exchange.request, self.exchange.response, instead="the same page again")
+        return PEER.misunderstood(self.reply.request, self.reply.response, instead="the same page again")
 
 
 class Listing(Generic[T]):
@@ -145,7 +145,7 @@ def along(time: str, since: datetime, ask: Callable[[datetime, int], Rows], read
             return
         last = times[-1]
         if last is None or last < moment:
-            raise PEER.misunderstood(rows.exchange.request, rows.exchange.response, instead="a list out of order")
+            raise PEER.misunderstood(rows.reply.request, rows.reply.response, instead="a list out of order")
         before = rows.ids
         # Only rows of the last moment can come again unchanged.
         at_last = {key for key in seen if key[1] == last}
