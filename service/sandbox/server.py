@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -12,65 +10,19 @@ from typing import Any, Self
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from service.sandbox import scenarios, stage
 from service.sandbox.api import authorization, resources
 from service.sandbox.control import control
 from service.sandbox.trouble import Trouble
+from service.sandbox.wire import Server
 from service.sandbox.world import Options, World
-
-# Clients that connect in the same instant wait their turn instead of being refused.
-BACKLOG = 512
-
-
-class _Handler(WSGIRequestHandler):
-    """Silent: the sandbox has its own log of calls."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
 
 
 class _JSON(DefaultJSONProvider):
     """Logs are read by people: their members stay in the order in which they are written."""
 
     sort_keys = False
-
-
-class _Server(ThreadedWSGIServer):
-    """A thread per connection, all of which end with the server."""
-
-    daemon_threads = False
-    block_on_close = True
-
-    def __init__(self, host: str, port: int, app: Flask) -> None:
-        self._connections: set[socket.socket] = set()
-        self._connections_lock = threading.Lock()
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # Bound here, because werkzeug ends the process where a port is taken.
-        with socket.create_server((host, port), family=family, backlog=BACKLOG) as listening:
-            super().__init__(host, listening.getsockname()[1], app, _Handler, fd=listening.fileno())
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection, and serve it in a thread."""
-        with self._connections_lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Forget the connection and close it."""
-        with self._connections_lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        """End the connections that wait for a request, so that their threads end; answers are still written."""
-        with self._connections_lock:
-            for connection in self._connections:
-                # The client may have been quicker.
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RD)
-        super().server_close()
 
 
 class Sandbox:
@@ -98,7 +50,7 @@ class Sandbox:
         """
         self.options = options or Options(**settings)
         self._world = World(self.options)
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -117,7 +69,7 @@ class Sandbox:
         for blueprint in (authorization(self._world), resources(self._world), control(self._world)):
             app.register_blueprint(blueprint)
         try:
-            self._server = _Server(self.options.host, self.options.port, app)
+            self._server = Server(self.options.host, self.options.port, app)
         except OSError:
             self._world.close()
             raise
@@ -134,6 +86,7 @@ class Sandbox:
         self._world.stopping.set()
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
+            self._server.server_close()
             self._thread.join()
             self._server = None
         self._world.close()
