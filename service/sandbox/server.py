@@ -11,10 +11,11 @@ from typing import Any, Self
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from service.sandbox import scenarios, stage
+from service.sandbox import bulk, scenarios, stage, webhooks
 from service.sandbox.api import authorization, resources
 from service.sandbox.control import control
 from service.sandbox.trouble import Trouble
+from service.sandbox.unrest import Disquiet
 from service.sandbox.wire import Server
 from service.sandbox.world import Options, World
 
@@ -105,6 +106,27 @@ class Sandbox:
         """Make an order in any state, with the attributes of `stage.NewOrder`; its id."""
         return stage.make_order(self._world, stage.NewOrder(**attributes)).id
 
+    def make_factories(self, **crowd: Any) -> dict[str, Any]:
+        """Make many factories that lived in the past and of which nobody was told, with the fields of `bulk.Crowd`."""
+        return bulk.make_crowd(self._world, bulk.Crowd(**crowd), bulk.ignore)
+
+    def make_subscription(self, **attributes: Any) -> str:
+        """Make a subscription, with the attributes of `stage.NewSubscription`; its id."""
+        return stage.make_subscription(self._world, stage.NewSubscription(**attributes)).id
+
+    def change_webhook(self, webhook: str, **changes: Any) -> None:
+        """Change a webhook by hand: its id or topic, attributes by name, and `disabled`.
+
+        Raises:
+            KeyError: there is no such webhook.
+            ValueError: something that cannot be changed.
+        """
+        webhooks.drift(self._world, webhook, changes)
+
+    def unrest(self, **kind: Any) -> None:
+        """Touch rows after each list call, with the fields of `unrest.Disquiet`; zero rows is rest."""
+        self._world.unrest.order(Disquiet(**kind))
+
     def settle(self, timeout: float = 30.0) -> bool:
         """Wait, at most `timeout` seconds, until no copy runs and no delivery is under way; tell whether it is so."""
         return self._world.background.settled(timeout)
@@ -137,6 +159,11 @@ class Sandbox:
         """Every attempt to deliver a webhook: {at, topic, resource, attempt, status, …}, oldest first."""
         with self._world.state.lock:
             return [*self._world.deliveries.attempts]
+
+    @property
+    def budgets(self) -> list[dict[str, Any]]:
+        """Every rate limit's window that was used: {endpoint, seconds, limit, used, highest, at, exceeded}."""
+        return self._world.limits.budgets()
 
     @property
     def slack(self) -> list[dict[str, Any]]:
