@@ -14,6 +14,7 @@ from service.store.bulk import Bulk
 from service.store.schema import audit_entries
 from service.text import line
 
+_encode = json.JSONEncoder(sort_keys=True).encode
 _ENTRIES = Bulk(audit_entries, [c.name for c in audit_entries.c if c.name != "id"])
 
 
@@ -36,7 +37,7 @@ def entry(
         "action": action,
         "event_id": event_id,
         "follow_up_id": follow_up_id,
-        "detail": json.dumps({name: value for name, value in told.items() if value is not None}, sort_keys=True),
+        "detail": _encode({name: value for name, value in told.items() if value is not None}),
     }
 
 

@@ -1,12 +1,14 @@
 """INSERTs of many rows, compiled once for each database and then run by the driver.
 
-SQLAlchemy spells the statement and knows the types; what it does for each row on the way to the driver took most of
-the intake's time (benchmarks/intake), so on the write path rows go there directly.
+SQLAlchemy spells the statement; what it does for each row on the way to the driver took most of the intake's time
+(benchmarks/intake), so on the write path rows go there directly. Both drivers know every type of ours: times go to
+SQLite by the adapter that `connections` registers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +16,6 @@ import sqlalchemy as sa
 from service.store.schema import insert
 
 Row = Mapping[str, Any]
-_Prepare = tuple[str, Callable[[Any], Any] | None]
 
 
 class Bulk:
@@ -28,9 +29,8 @@ class Bulk:
             columns: the names that every row has.
             conflict: adds the ON CONFLICT clause to the statement.
         """
-        self._table, self._columns = table, tuple(columns)
-        self._conflict = conflict
-        self._compiled: dict[str, tuple[str, list[_Prepare], bool]] = {}
+        self._table, self._columns, self._conflict = table, list(columns), conflict
+        self._compiled: dict[str, tuple[str, Callable[[Row], Any]]] = {}
 
     def run(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         """Insert the rows, in their order; none is nothing to do."""
@@ -39,19 +39,13 @@ class Bulk:
         name = connection.dialect.name
         if name not in self._compiled:
             self._compiled[name] = self._compile(connection)
-        statement, prepare, positional = self._compiled[name]
-        values: list[Any] = [tuple(p(row[n]) if p else row[n] for n, p in prepare) for row in rows]
-        if not positional:
-            names = [n for n, _ in prepare]
-            values = [dict(zip(names, row, strict=True)) for row in values]
-        connection.exec_driver_sql(statement, values)
+        statement, values = self._compiled[name]
+        connection.exec_driver_sql(statement, list(map(values, rows)))
 
-    def _compile(self, connection: sa.Connection) -> tuple[str, list[_Prepare], bool]:
-        dialect = connection.dialect
+    def _compile(self, connection: sa.Connection) -> tuple[str, Callable[[Row], Any]]:
+        """The statement, and what makes the driver's values of a row: a tuple, or a mapping where it takes names."""
         statement = insert(connection, self._table)
         if self._conflict:
             statement = self._conflict(statement)
-        compiled = statement.compile(dialect=dialect, column_keys=list(self._columns))
-        order = compiled.positiontup or self._columns
-        types = {n: self._table.c[n].type.dialect_impl(dialect) for n in order}
-        return str(compiled), [(n, types[n].bind_processor(dialect)) for n in order], bool(compiled.positional)
+        compiled = statement.compile(dialect=connection.dialect, column_keys=self._columns)
+        return str(compiled), itemgetter(*compiled.positiontup) if compiled.positiontup else dict

@@ -7,6 +7,7 @@ closing a descriptor of one drops the locks of the other.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import gevent
@@ -15,7 +16,12 @@ import sqlalchemy as sa
 import sqlite_utils.utils
 from sqlalchemy import event
 
+from service.store.schema import spell
+
 sqlite3: Any = vars(sqlite_utils.utils)["sqlite3"]
+
+# Times as `schema.Instant` spells them, also where rows go to the driver directly (`bulk`).
+sqlite3.register_adapter(datetime, spell)
 
 # Leaves more than half of the sender's five seconds: https://docs.commercelayer.io/core/real-time-webhooks
 BUSY_SECONDS = 2.0
@@ -81,7 +87,8 @@ def commit_beside_the_loop(engine: sa.Engine) -> None:
 
     @event.listens_for(engine, "commit")
     def _commit(connection: sa.Connection) -> None:
-        gevent.get_hub().threadpool.apply(connection.connection.driver_connection.commit)
+        driver: Any = connection.connection.driver_connection
+        gevent.get_hub().threadpool.apply(driver.commit)
 
 
 def connect_engine(url: str) -> sa.Engine:

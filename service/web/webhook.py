@@ -25,6 +25,7 @@ BODY_SECONDS = 2.5
 RETRY_AFTER = "5"
 TOPIC_HEADER = "X-CommerceLayer-Topic"
 SIGNATURE_HEADER = "X-CommerceLayer-Signature"
+_encode = json.JSONEncoder(sort_keys=True).encode
 KEPT_HEADERS = (TOPIC_HEADER, SIGNATURE_HEADER, "Content-Type", "Content-Encoding", "User-Agent", "X-Request-Id")
 
 
@@ -70,4 +71,4 @@ def _single(name: str) -> str | None:
 
 def _headers() -> str:
     found = {name: value for name in KEPT_HEADERS if (value := request.headers.get(name)) is not None}
-    return json.dumps(found, sort_keys=True)
+    return _encode(found)

@@ -1,6 +1,6 @@
 """What happens later happens, is counted, and never takes a thread down with it."""
 
-# ruff: noqa: D103 (the name of a test is its promise)
+
 
 import threading
 from collections.abc import Iterator

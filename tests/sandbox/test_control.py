@@ -1,6 +1,6 @@
 """The sandbox's own surface: logs, trouble, Slack, reset and stop. And its documentation tells of all of it."""
 
-# ruff: noqa: D103 (the name of a test is its promise)
+
 
 import os
 import re

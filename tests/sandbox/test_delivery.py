@@ -1,6 +1,6 @@
 """Webhooks are signed, posted, retried and silenced by the provider's rules."""
 
-# ruff: noqa: D103 (the name of a test is its promise)
+
 
 import base64
 import hashlib

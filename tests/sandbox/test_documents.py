@@ -1,6 +1,6 @@
 """Resources are written as the reference pages show them."""
 
-# ruff: noqa: D103 (the name of a test is its promise)
+
 
 import pytest
 

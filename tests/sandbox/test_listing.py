@@ -1,6 +1,6 @@
 """Lists page, sort and filter as the reference page of recurring order copies says, and refuse everything else."""
 
-# ruff: noqa: D103 (the name of a test is its promise)
+
 
 from collections.abc import Iterator
 

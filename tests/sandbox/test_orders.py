@@ -1,6 +1,6 @@
 """Orders change status as the provider documents it, and refuse what it would refuse."""
 
-# ruff: noqa: D103 (the name of a test is its promise)
+
 
 import pytest
 

@@ -1,6 +1,6 @@
 """Every scenario plays the story it promises."""
 
-# ruff: noqa: D103 (the name of a test is its promise)
+
 
 import time
 

@@ -1,6 +1,6 @@
 """The sandbox gives out access tokens by the provider's rules."""
 
-# ruff: noqa: D103 (the name of a test is its promise)
+
 
 import base64
 import json
