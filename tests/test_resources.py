@@ -109,7 +109,9 @@ def test_the_first_error(log: Any, line: str | None) -> None:
     assert event("order_copies.fail", copy(status="failed", errors_log=log)).factory.first_error == line
 
 
-anything = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just([]) | st.just({})
+anything = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just([]) | st.just({})
+)
 
 
 @given(st.dictionaries(st.sampled_from(["status", "number", "errors_count", "metadata", "updated_at"]), anything))
@@ -122,7 +124,9 @@ def test_any_attributes_are_read(attributes: dict[str, Any]) -> None:
     assert resources.subscription(resource("order_subscriptions", "a", attributes)).id == "a"
 
 
-@pytest.mark.parametrize("unsafe", "\0\n\r\t\x1b\x7f\x85\x9b\xad\u061c\u200b\u200e\u2028\u202e\u2066\ufeff\udfff\U000e0041")
+@pytest.mark.parametrize(
+    "unsafe", "\0\n\r\t\x1b\x7f\x85\x9b\xad\u061c\u200b\u200e\u2028\u202e\u2066\ufeff\udfff\U000e0041"
+)
 def test_one_line(unsafe: str) -> None:
     """Controls, bidi, invisible characters and surrogates become a visible mark, so a line stays a line."""
     assert text.line(f"a{unsafe}b") == "a\ufffdb"
