@@ -12,7 +12,7 @@ import structlog
 
 from service.errors import OutcomeUnknown, Refused, StoreError, Unavailable
 from service.follow_ups import KINDS
-from service.follow_ups.backoff import AFTER_UNKNOWN, MAX_STARTS, delay, is_over
+from service.follow_ups.backoff import MAX_STARTS, after_unknown, delay, is_over
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Tools, Wait
 from service.outcomes import FollowUp, alert
 from service.store import follow_up_rows
@@ -44,9 +44,11 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     except StoreError:
         raise
     except OutcomeUnknown as error:
-        _again(tools, started, "unknown", error, max(AFTER_UNKNOWN, error.retry_after or 0))
+        seconds = after_unknown(number, random.random(), error.retry_after)  # noqa: S311 - jitter
+        _again(tools, started, "unknown", error, seconds)
     except Unavailable as error:
-        _again(tools, started, "unavailable", error, delay(number, random.random(), error.retry_after))  # noqa: S311
+        seconds = delay(number, random.random(), error.retry_after)  # noqa: S311 - jitter
+        _again(tools, started, "unavailable", error, seconds)
     except Refused as error:
         _end(tools, started, Ending("refused", "refused", str(error), request_id=error.request_id))
     except Exception as error:
