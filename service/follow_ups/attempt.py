@@ -33,7 +33,8 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     if started is None:
         return
     if started.start > MAX_STARTS:
-        _end(tools, started, Ending("dead", "died", f"{started.start - 1} workers died in it"))
+        # Its workers died in it, or could not write how it ended; either way it must not go on for ever.
+        _end(tools, started, Ending("dead", "died", f"started {started.start - 1} times, and never came to an end"))
         return
     if started.start > 1:
         # Whoever killed the last worker should not take the others' work with it at every start.
