@@ -16,8 +16,8 @@ from service.follow_ups.backoff import MAX_STARTS, after_unknown, delay, is_over
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Tools, Wait
 from service.outcomes import FollowUp, alert
 from service.store import follow_up_rows
-from service.store.record import plan
 from service.store.follow_up_rows import Ending, Started
+from service.store.record import plan
 
 log = structlog.get_logger(__name__)
 
