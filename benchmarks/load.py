@@ -52,7 +52,8 @@ def _request(id_: str) -> bytes:
     signature = b64encode(hmac.digest(SECRET.encode(), body, "sha256")).decode()
     head = (
         f"POST /webhooks/{TOPIC} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/vnd.api+json\r\n"
-        f"X-CommerceLayer-Topic: {TOPIC}\r\nX-CommerceLayer-Signature: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"X-CommerceLayer-Topic: {TOPIC}\r\nX-CommerceLayer-Signature: {signature}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

@@ -19,9 +19,9 @@ def run_failed(event: Event) -> list[Outcome]:
     The platform does not try again before the next period:
     https://docs.commercelayer.io/core/api-reference/order_subscriptions
     """
-    run = event.attributes.get("last_run_at")
-    run_at = run if isinstance(run, str) else None
-    return [alert(event.subject, f"run failed {run_at}", delay=COPY_FIRST_SECONDS, run_at=run_at)]
+    run_at = event.attributes["last_run_at"] if event.subscription.last_run_at else None
+    which = run_at or event.key.hex()[:12]
+    return [alert(event.subject, f"run failed {which}", delay=COPY_FIRST_SECONDS, run_at=run_at)]
 
 
 @on("order_subscriptions.last_run_succeeded")

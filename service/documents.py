@@ -68,15 +68,10 @@ def parse(raw: bytes) -> Any:
 
 
 def _depth(document: Any) -> int:
-    """Count the levels of a document, level by level and never past the limit by more than one."""
+    """Count how deep arrays and objects stand in each other, and never past the limit by more than one."""
     depth, level = 0, [document]
-    while level and depth <= MAX_DEPTH:
-        level = [
-            child
-            for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-        ]
+    while depth <= MAX_DEPTH and (level := [value for value in level if isinstance(value, dict | list)]):
+        level = [child for value in level for child in (value.values() if isinstance(value, dict) else value)]
         depth += 1
     return depth
 

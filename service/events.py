@@ -7,6 +7,7 @@ https://docs.commercelayer.io/core/real-time-webhooks
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -117,7 +118,7 @@ class Event:
         return resources.subscription(self.resource)
 
 
-def read(topic: str, document: object, *, organization: str, mode: str, raw: bytes = b"") -> Event:
+def read(topic: str, document: object, *, organization: str, mode: str) -> Event:
     """Make the event that a parsed body tells.
 
     Args:
@@ -125,7 +126,6 @@ def read(topic: str, document: object, *, organization: str, mode: str, raw: byt
         document: the parsed body.
         organization: the configured organization; a body that names none is taken as its.
         mode: the configured mode, likewise.
-        raw: the body's bytes, the last resort for telling repeats of an unknown topic apart.
 
     Raises:
         BodyUnreadable: the document is not one resource, contradicts its topic, or belongs to another
@@ -145,7 +145,7 @@ def read(topic: str, document: object, *, organization: str, mode: str, raw: byt
         organization=_same("organization_id", document, resource, organization),
         resource=resource,
         included=tuple(r for r in included if isinstance(r, dict)) if isinstance(included, list) else (),
-        key=_identity(topic, resource, organization, mode, raw),
+        key=_identity(topic, resource, organization, mode),
     )
     _check_stage(event)
     return event
@@ -171,21 +171,31 @@ def _check_stage(event: Event) -> None:
         raise BodyUnreadable(f"the status {event.status} is earlier than the topic")
 
 
-def _identity(topic: str, resource: Json, organization: str, mode: str, raw: bytes) -> bytes:
+def _identity(topic: str, resource: Json, organization: str, mode: str) -> bytes:
     """SHA-256 over mode, organization, topic, type, id and marker.
 
-    Never over `meta.trace_id`, which differs between two readings of one resource, nor over the bytes alone, since
-    nobody promises that a retry repeats them.
+    Never over `meta.trace_id`, which differs between two readings of one resource, nor over the bytes, since nobody
+    promises that a retry repeats them.
     """
-    parts = (mode, organization, topic, resource["type"], resource["id"], _marker(topic, resource, raw))
+    parts = (mode, organization, topic, resource["type"], resource["id"], _marker(topic, resource))
     return hashlib.sha256("\n".join(parts).encode()).digest()
 
 
-def _marker(topic: str, resource: Json, raw: bytes) -> str:
+def _marker(topic: str, resource: Json) -> str:
     attributes = resource.get("attributes")
     names = MARKERS.get(topic, ONCE if topic.endswith((".create", ".destroy")) else OTHERWISE)
     if not names:
         return ""
     found = (attributes.get(name) for name in names) if isinstance(attributes, dict) else iter(())
-    marker = next((value for value in found if isinstance(value, str | int)), None)
-    return hashlib.sha256(raw).hexdigest() if marker is None else str(marker)
+    marker = next((str(value) for value in found if _is_set(value)), None)
+    return _digest(resource) if marker is None else marker
+
+
+def _is_set(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+
+
+def _digest(resource: Json) -> str:
+    """The last resort for telling repeats apart: all that the resource says of itself, however it is spelled."""
+    told = {name: value for name, value in resource.items() if name != "meta"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from types import MappingProxyType
 from typing import TypeAlias
 
 from service.resources import OrderFactory
+from service.text import line
 
 Param: TypeAlias = str | int | bool | None
 _NOTHING: Mapping[str, Param] = MappingProxyType({})
+_LONGEST_IDENTITY = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,11 @@ class FollowUp:
 
     @property
     def identity(self) -> str:
-        """The unique name under which it is kept."""
-        return f"{self.kind}:{self.subject}:{self.cause}"
+        """The unique name under which it is kept: one printable line, short enough for any index."""
+        name = f"{self.kind}:{self.subject}:{self.cause}"
+        if len(name) <= _LONGEST_IDENTITY and line(name) == name:
+            return name
+        return f"{line(name, _LONGEST_IDENTITY)}#{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 Outcome: TypeAlias = Transition | Note | FollowUp

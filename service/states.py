@@ -41,9 +41,9 @@ class State:
     order_subscription_id: str | None = None
 
 
-def order(status: str, at: datetime | None) -> tuple[bool, datetime, int, str]:
+def order(status: str, at: datetime | None) -> tuple[bool, bool, datetime, int, str]:
     """The place of a status in the fixed order: destroyed is last of all, then `updated_at`, then the rank."""
-    return (status == "destroyed", at or _LONG_AGO, _RANK.get(status, -1), status)
+    return (status == "destroyed", at is not None, at or _LONG_AGO, _RANK.get(status, -1), status)
 
 
 def advance(state: State | None, transition: Transition) -> tuple[State, bool, bool]:
@@ -58,16 +58,18 @@ def advance(state: State | None, transition: Transition) -> tuple[State, bool, b
     told, known = order(transition.status, transition.at), order(state.status, state.at)
     if told > known:
         moved = replace(state, status=transition.status, at=transition.at)
-        return _named(moved, transition, newer=True), True, False
+        return _named(moved, transition), True, False
     return _named(state, transition), False, told < known
 
 
-def _named(state: State, transition: Transition, *, newer: bool = False) -> State:
-    """Take over the relations that the transition names; known ones give way to a newer event only."""
+def _named(state: State, transition: Transition) -> State:
+    """Take over the relations that the transition names.
+
+    The provider sets each once and never again, so two that differ are not told apart by time: one of them stands,
+    the same for every order of arrival.
+    """
     names = ("source_order_id", "target_order_id", "order_subscription_id")
     found = {
-        name: value
-        for name in names
-        if (value := getattr(transition, name)) and (newer or getattr(state, name) is None)
+        name: value for name in names if (value := getattr(transition, name)) and value > (getattr(state, name) or "")
     }
     return replace(state, **found) if found else state

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
-# C0 and C1 controls move cursors, end lines and end PostgreSQL's strings; bidi and zero-width characters make a line
-# read as another one.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+# C0 and C1 controls move cursors, end lines and end PostgreSQL's strings; bidi, zero-width and tag characters make a
+# line read as another one; a lone surrogate cannot be encoded.
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    r"\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 
 def line(text: str, limit: int = 500) -> str:

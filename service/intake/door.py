@@ -84,11 +84,7 @@ class Door:
         """Parse the body and let the handlers speak, whatever its size."""
         try:
             event = events.read(
-                arrival.topic,
-                documents.parse(arrival.body),
-                organization=self.organization,
-                mode=self.mode,
-                raw=arrival.body,
+                arrival.topic, documents.parse(arrival.body), organization=self.organization, mode=self.mode
             )
         except BodyUnreadable as error:
             return replace(arrival, apart="quarantine", reason=str(error))

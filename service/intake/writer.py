@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -95,15 +96,15 @@ class Writer:
     def _gather(self, batch: list[_Waiting]) -> bool:
         """Fill the batch with what waits; wait for something where there is nothing. False at the end."""
         with self._wake:
-            while not self._queue and not batch:
-                if self._closing:
-                    return False
+            while True:
+                while self._queue and len(batch) < self._max_batch:
+                    waiting = self._queue.popleft()
+                    # Nobody waits any more for one that was given up while another batch was written.
+                    if not waiting.receipt.cancelled():
+                        batch.append(waiting)
+                if batch or self._closing:
+                    return bool(batch)
                 self._wake.wait()
-            while self._queue and len(batch) < self._max_batch:
-                waiting = self._queue.popleft()
-                if not waiting.receipt.cancelled():
-                    batch.append(waiting)
-        return True
 
     def _write(self, batch: list[_Waiting]) -> None:
         try:
@@ -134,7 +135,8 @@ class Writer:
         except StoreUnavailable:
             raise
         except Exception as second:  # noqa: BLE001 - the sender must get its answer
-            _fail(waiting, StoreUnavailable(str(second)))
+            # Not the error's text: SQLAlchemy's holds the values, and so the body.
+            _fail(waiting, StoreUnavailable(f"could not be kept: {type(second).__name__}"))
 
     def _give_up_late(self, batch: list[_Waiting], error: StoreUnavailable) -> list[_Waiting]:
         now = time.monotonic()
@@ -145,10 +147,11 @@ class Writer:
 
 
 def _answer(waiting: _Waiting, receipt: Receipt) -> None:
-    if not waiting.receipt.done():
+    # It may be given up between a look and the answer, so there is no look.
+    with suppress(InvalidStateError):
         waiting.receipt.set_result(receipt)
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:
-    if not waiting.receipt.done():
+    with suppress(InvalidStateError):
         waiting.receipt.set_exception(error)

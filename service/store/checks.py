@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -53,6 +54,22 @@ def check_file(url: str) -> None:
         raise StoreUnusable(f"{path.parent} is not a directory: make it, or change COPYDESK_DATABASE_URL")
     if not os.access(path if path.exists() else path.parent, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise StoreUnusable(f"{path} cannot be written by this user, and SQLite writes beside it too: change its mode")
+    if path.exists():
+        _check_owner(path)
+
+
+def _check_owner(path: Path) -> None:
+    """Look at a file before our own connections do, since those switch it to WAL, whoever's it is."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as connection:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError:
+        return  # locked or to be recovered: the connection that may write will say
+    except sqlite3.DatabaseError as error:
+        raise StoreUnusable(f"this file is not a readable SQLite database: {error}") from error
+    if tables and application != schema.APPLICATION_ID:
+        raise StoreUnusable("this file belongs to another program: name a file of Copydesk's own in the database URL")
 
 
 def check_database(connection: sa.Connection) -> None:
@@ -71,13 +88,9 @@ def check_database(connection: sa.Connection) -> None:
 
 def _check_sqlite(connection: sa.Connection) -> None:
     try:
-        application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar_one()
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
     except sa.exc.DatabaseError as error:
         raise StoreUnusable(f"this file is not a readable SQLite database: {error.orig}") from error
-    if tables and application != schema.APPLICATION_ID:
-        raise StoreUnusable("this file belongs to another program: name a file of Copydesk's own in the database URL")
     if mode != "wal":
         raise StoreUnusable(f"the journal mode is {mode} and not wal: keep the file on a local disk")
 

@@ -27,7 +27,10 @@ _EVENTS = Bulk(
         index_elements=[events.c.key],
         set_={
             "deliveries": events.c.deliveries + statement.excluded.deliveries,
-            "last_seen_at": statement.excluded.last_seen_at,
+            "last_seen_at": sa.case(
+                (statement.excluded.last_seen_at > events.c.last_seen_at, statement.excluded.last_seen_at),
+                else_=events.c.last_seen_at,
+            ),
         },
     ),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,7 +82,7 @@ def plan(
 
 
 def _advance_states(connection: sa.Connection, told: Sequence[Told], now: datetime, actor: str) -> list[dict[str, Any]]:
-    moves = [(one, move) for one in told for move in one.verdict.transitions]
+    moves = [(one, _clean(move)) for one in told for move in one.verdict.transitions]
     if not moves:
         return []
     known = _locked_states(connection, sorted({move.subject for _, move in moves}), now)
@@ -106,6 +106,12 @@ def _advance_states(connection: sa.Connection, told: Sequence[Told], now: dateti
     if superseded:
         connection.execute(sa.update(events).where(events.c.id.in_(superseded)).values(superseded=True))
     return entries
+
+
+def _clean(move: Transition) -> Transition:
+    """A status is kept as the provider spells it, as far as it is a line that both databases can hold."""
+    status = line(move.status, 64)
+    return move if status == move.status else replace(move, status=status)
 
 
 def _locked_states(connection: sa.Connection, subjects: list[str], now: datetime) -> dict[str, State]:
@@ -141,7 +147,7 @@ def _transition(one: Told, move: Transition, before: State | None, now: datetime
         "event_id": one.event_id,
         "subject": move.subject,
         "from_status": before.status if before else None,
-        "to_status": line(move.status, 64),
+        "to_status": move.status,
         "at": move.at,
         "applied": applied,
         "recorded_at": now,
@@ -188,7 +194,7 @@ def _follow_up(event_id: int | None, follow_up: FollowUp, now: datetime) -> dict
         "identity": follow_up.identity,
         "kind": follow_up.kind,
         "subject": follow_up.subject,
-        "cause": follow_up.cause,
+        "cause": line(follow_up.cause),
         "params": json.dumps(dict(follow_up.params), sort_keys=True),
         "event_id": event_id,
         "status": "planned",

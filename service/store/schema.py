@@ -32,9 +32,11 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
         """Refuse naive times: they are the ones that go wrong twice a year."""
-        if value is None or dialect.name == "postgresql":
-            return value
-        return _spell(value)
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value if dialect.name == "postgresql" else _spell(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - the interface
         """Give back an aware UTC time."""
@@ -46,8 +48,6 @@ class Instant(sa.types.TypeDecorator[datetime]):
 @lru_cache(maxsize=64)
 def _spell(value: datetime) -> str:
     """Spell a time; cached, since one transaction writes the same time into many rows."""
-    if value.tzinfo is None:
-        raise ValueError("a time without a zone")
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

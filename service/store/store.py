@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from service.errors import StoreLocked, StoreUnavailable
 from service.store import checks, connections, migrate
@@ -38,7 +38,9 @@ class Store:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, sa.exc.TimeoutError) as error:
+        except (DBAPIError, sa.exc.TimeoutError) as error:
+            if not _is_trouble(error):
+                raise
             raise self._unavailable(error) from error
 
     @contextmanager
@@ -51,7 +53,9 @@ class Store:
         try:
             with self.engine.connect().execution_options(**connections.READ_ONLY) as connection:
                 yield connection
-        except (OperationalError, InterfaceError, sa.exc.TimeoutError) as error:
+        except (DBAPIError, sa.exc.TimeoutError) as error:
+            if not _is_trouble(error):
+                raise
             raise self._unavailable(error) from error
 
     def impatient(self) -> Store:
@@ -77,6 +81,15 @@ class Store:
             self.engine.dispose()
         kind = StoreLocked if "locked" in cause else StoreUnavailable
         return kind(cause.strip().partition("\n")[0])
+
+
+def _is_trouble(error: SQLAlchemyError) -> bool:
+    """Tell the database's trouble, which passes, from what a statement or its values did, which does not."""
+    if isinstance(error, OperationalError):
+        # Class 54: a value is too large for an index or a row, today and tomorrow.
+        return not str(getattr(error.orig, "sqlstate", None)).startswith("54")
+    # A corrupt file has no class of its own, only the root of the database's errors.
+    return isinstance(error, InterfaceError | sa.exc.TimeoutError) or type(error) is DatabaseError
 
 
 def open_store(url: str, *, busy_seconds: float = connections.BUSY_SECONDS, autocheckpoint: int | None = None) -> Store:
