@@ -21,7 +21,7 @@ from service.store import Store
 from service.store.record import plan
 from service.store.schema import attempts, audit_entries, follow_ups
 from tests.bodies import ORGANIZATION, arrival
-from tests.store_reading import rows
+from tests.rows import rows
 
 
 def settings_for(sandbox: Sandbox, **changes: Any) -> Settings:

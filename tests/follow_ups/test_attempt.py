@@ -16,7 +16,7 @@ from service.store import follow_up_rows
 from service.store.follow_up_rows import Due, Ending
 from service.store.schema import follow_ups
 from tests.follow_ups.desk import Desk, clients_for
-from tests.store_reading import rows
+from tests.rows import rows
 
 DAY = timedelta(hours=24)
 ENDLESS = "started 3 times, and never came to an end"

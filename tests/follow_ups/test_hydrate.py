@@ -11,7 +11,7 @@ from service.store import subjects
 from service.store.schema import audit_entries, states
 from tests import bodies
 from tests.follow_ups.desk import Desk
-from tests.store_reading import rows
+from tests.rows import rows
 
 
 def bare(id_: str, topic: str, **attributes: Any) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from service.store import open_store
 from service.store.schema import follow_ups
 from tests import bodies
 from tests.follow_ups.desk import Desk
-from tests.store_reading import rows
+from tests.rows import rows
 
 RUN = datetime(2026, 3, 2, 9, 0, 1, tzinfo=UTC)
 SUBSCRIPTION = "nZvYhWxKqB"
