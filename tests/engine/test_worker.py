@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -57,7 +58,7 @@ def calls(made: Installation, method: str) -> list[dict[str, Any]]:
 
 def test_a_delivered_event_ends_in_a_cancelled_order_and_the_worker_drains_and_exits_0(installation: Make) -> None:
     with installation(web=True) as made:
-        worker = made.workers.start()
+        made.workers.start()
         played = made.sandbox.play("forgotten-source")
 
         assert made.all_end(1)
@@ -65,16 +66,20 @@ def test_a_delivered_event_ends_in_a_cancelled_order_and_the_worker_drains_and_e
         assert eventually(lambda: made.statuses("alert") == ["done"], 10)
         assert "forgotten" in str(made.sandbox.slack)
 
-        # Now one that is under way when the worker is told to stop.
-        made.sandbox.trouble(path="/api/orders", method="PATCH", latency=1.0, calls=1)
+        # One that is under way when its worker is told to stop, for longer than a silent worker is taken for alive.
+        made.workers.start()
+        made.sandbox.trouble(path="/api/orders", method="PATCH", latency=2.5, calls=1)
         made.sandbox.play("forgotten-source")
         assert eventually(lambda: "attempting" in made.statuses(), 10)
+        busy = made.attempts()[-1]["worker"]
+        (worker,) = (worker for worker in made.workers.started if worker.name == busy)
 
         assert worker.stop() == 0
         assert made.statuses() == ["done", "done"]
-        assert [row["result"] for row in made.attempts() if row["finished_at"] is None] == []
+        assert [(row["start"], row["result"]) for row in made.attempts()] == [(1, "done"), (1, "done")]
         with made.store.read() as connection:
-            assert heartbeats.living(connection, datetime.now(UTC) - timedelta(hours=1)) == []
+            living = heartbeats.living(connection, datetime.now(UTC) - timedelta(hours=1))
+        assert living == [other.name for other in made.workers.started if other is not worker]
 
 
 def test_what_a_killed_worker_had_under_way_is_finished_by_another_and_nothing_happens_twice(
@@ -129,6 +134,26 @@ def test_two_workers_together_keep_within_the_budget(installation: Make) -> None
 
         assert len(within) == 10
         assert len(calls(made, "GET")) == 10
+
+
+@pytest.mark.long
+def test_a_worker_that_is_frozen_and_wakes_up_changes_nothing(installation: Make) -> None:
+    with installation() as made:
+        copies = forgotten(made, 2)
+        made.sandbox.trouble(path="/api/order_copies", method="GET", latency=1.0, calls=2)
+        frozen = made.workers.start()
+        plan_settling(made, copies)
+        assert eventually(lambda: made.statuses().count("running") == 2, 15)
+        frozen.process.send_signal(signal.SIGSTOP)
+        made.workers.start()
+
+        assert made.all_end(2, 25)
+        frozen.process.send_signal(signal.SIGCONT)
+        assert frozen.stop() == 0
+
+        assert made.statuses() == ["done"] * 2
+        assert len(made.cancelled()) == 2
+        assert sorted((row["start"], row["result"]) for row in made.attempts()) == [(1, "died")] * 2 + [(2, "done")] * 2
 
 
 @pytest.mark.long
