@@ -32,7 +32,7 @@ def test_a_first_look_shows_what_it_promises(tmp_path: Path) -> None:
     # As in another terminal: the same folder, no settings.
     shown = subprocess.run(commands[1], shell=True, cwd=tmp_path, env=environment(), capture_output=True, check=False)  # noqa: S602
     assert (shown.returncode, shown.stderr) == (0, b"")
-    assert b"follow_up.planned" in shown.stdout
+    assert b"settle_source_order planned" in shown.stdout
     assert _left_behind(tmp_path) == []
 
 
