@@ -12,7 +12,7 @@ import structlog
 
 from service.errors import OutcomeUnknown, Refused, StoreError, Unavailable
 from service.follow_ups import KINDS
-from service.follow_ups.backoff import AFTER_UNKNOWN, MAX_STARTS, delay, is_over
+from service.follow_ups.backoff import MAX_STARTS, after_unknown, delay, is_over
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Tools, Wait
 from service.outcomes import FollowUp, alert
 from service.store import follow_up_rows
@@ -33,7 +33,8 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     if started is None:
         return
     if started.start > MAX_STARTS:
-        _end(tools, started, Ending("dead", "died", f"{started.start - 1} workers died in it"))
+        # Its workers died in it, or could not write how it ended; either way it must not go on for ever.
+        _end(tools, started, Ending("dead", "died", f"started {started.start - 1} times, and never came to an end"))
         return
     if started.start > 1:
         # Whoever killed the last worker should not take the others' work with it at every start.
@@ -44,9 +45,11 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     except StoreError:
         raise
     except OutcomeUnknown as error:
-        _again(tools, started, "unknown", error, max(AFTER_UNKNOWN, error.retry_after or 0))
+        seconds = after_unknown(number, random.random(), error.retry_after)  # noqa: S311 - jitter
+        _again(tools, started, "unknown", error, seconds)
     except Unavailable as error:
-        _again(tools, started, "unavailable", error, delay(number, random.random(), error.retry_after))  # noqa: S311
+        seconds = delay(number, random.random(), error.retry_after)  # noqa: S311 - jitter
+        _again(tools, started, "unavailable", error, seconds)
     except Refused as error:
         _end(tools, started, Ending("refused", "refused", str(error), request_id=error.request_id))
     except Exception as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 
-from flask import Flask, Response
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.errors import RequestRefused
 from service.intake import Door, Writer
@@ -14,7 +15,7 @@ from service.router import Router
 from service.settings import Settings
 from service.store import Store, open_store
 from service.web.health import health
-from service.web.webhook import answer, webhook
+from service.web.webhook import REQUEST_ID, answer, webhook
 
 # https://owasp.org/www-project-secure-headers/: nothing here is for a browser, so everything is closed.
 RESPONSE_HEADERS = {
@@ -34,9 +35,14 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Services:
-    """What the routes work with; one for each process."""
+    """What the routes work with; one for each process.
+
+    `quick` is the same store through connections that never wait for a lock inside SQLite, where under gevent the
+    whole process would wait with them.
+    """
 
     store: Store
+    quick: Store
     door: Door
     writer: Writer
     refusals: Refusals
@@ -45,6 +51,7 @@ class Services:
         """Write what waits and close the database."""
         self.writer.close()
         self.refusals.close()
+        self.quick.close()
         self.store.close()
 
 
@@ -60,24 +67,32 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
         StoreUnusable, StoreUnavailable: as `open_store`.
     """
     app = Flask("copydesk", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route names is 405, OPTIONS too
     store = open_store(settings.database_url.get_secret_value())
     writer = Writer(store) if max_batch is None else Writer(store, max_batch=max_batch)
     refusals = Refusals(store, settings.webhook_secrets)
-    app.extensions["copydesk"] = Services(store, Door.of(settings, router), writer, refusals)
+    app.extensions["copydesk"] = Services(store, store.impatient(), Door.of(settings, router), writer, refusals)
     app.register_blueprint(webhook)
     app.register_blueprint(health)
     app.register_error_handler(RequestRefused, lambda refusal: _plain(refusal.status))
     app.register_error_handler(HTTPException, lambda error: _plain(error.code or 500, error))
+    app.before_request(_name_request)
     app.after_request(_close)
     return app
 
 
 def _plain(status: int, error: HTTPException | None = None) -> Response:
     """A constant body: whoever has no key learns nothing from us."""
-    allow = {"Allow": "POST"} if status == 405 and error is not None else {}  # noqa: PLR2004
+    methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    allow = {"Allow": ", ".join(sorted(methods))} if methods else {}
     return answer(_WORDS.get(status, "error\n"), status, allow)
 
 
+def _name_request() -> None:
+    request.environ[REQUEST_ID] = secrets.token_hex(8)
+
+
 def _close(response: Response) -> Response:
+    response.headers["X-Request-Id"] = request.environ.get(REQUEST_ID, "-")
     response.headers.extend(RESPONSE_HEADERS)
     return response
