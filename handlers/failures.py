@@ -9,6 +9,15 @@ def copy_failed(event: Event) -> list[Outcome]:
     return [alert(event.subject, "copy failed")]
 
 
+@on("order_copies.*", "recurring_order_copies.*")
+def copy_aborted(event: Event) -> list[Outcome]:
+    """A copy was aborted. No topic tells it: a sweep sees it, or the body of another event.
+
+    https://docs.commercelayer.io/core/real-time-webhooks#supported-topics
+    """
+    return [alert(event.subject, "copy aborted")] if event.status == "aborted" else []
+
+
 @on("order_copies.complete", "recurring_order_copies.complete")
 def copy_completed_badly(event: Event) -> list[Outcome]:
     """A copy completed, and still something may be wrong with it: errors were skipped, or its target is not placed.

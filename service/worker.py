@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from service.budget import SharedBudget
 from service.clients.commerce_layer import CommerceLayer
 from service.clients.slack import Slack
 from service.engine import Engine, QueueLimits
@@ -24,6 +25,8 @@ from service.intake.deferred import read_deferred
 from service.router import Router
 from service.settings import Settings
 from service.store import Store, connections, follow_up_rows, heartbeats, open_store
+from service.sweep import schedules
+from service.sweep.feeding import Site
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +104,7 @@ class Worker:
         """Work until `stop`."""
         with self._store.write() as connection:
             heartbeats.beat(connection, self.name, datetime.now(UTC))
+        self._schedule()
         self._engine.run(lambda id_, number: attempt(self._tools, id_, number, self.name))
         watch = threading.Thread(target=self._watch, name="copydesk-watch", daemon=True)
         watch.start()
@@ -117,6 +121,15 @@ class Worker:
             self._tools.close()
             self._store.close()
             log.info("worker stopped", worker=self.name)
+
+    def _schedule(self) -> None:
+        """Have the API swept by the clock, where there are credentials to ask it."""
+        tools = self._tools
+        if tools.commerce_layer is not None:
+            budget = SharedBudget(tools.settings, self._store)
+            schedules.schedule(
+                self._engine, Site(tools.settings, self._store, self._door, tools.commerce_layer, budget)
+            )
 
     def stop(self) -> None:
         """Take no more work and let what is under way end."""
@@ -205,7 +218,8 @@ class Worker:
 
 
 def _tools(settings: Settings, store: Store) -> Tools:
-    commerce_layer = CommerceLayer(settings) if settings.has_client else None
+    budget = SharedBudget(settings, store)
+    commerce_layer = CommerceLayer(settings, budget=budget) if settings.has_client else None
     if commerce_layer is not None:
         try:
             _check_identity(commerce_layer)

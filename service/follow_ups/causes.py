@@ -29,6 +29,19 @@ CAUSES: dict[str, Cause] = {
         "Mend what the error names, then place the pending target order by hand, or copy the order again.",
         while_status="failed",
     ),
+    "copy aborted": Cause(
+        "Order copy aborted",
+        "No webhook tells it and nobody tries it again: see why, and copy the order again if it is still wanted.",
+        while_status="aborted",
+    ),
+    "copy gone": Cause(
+        "Order copy deleted unheard",
+        "The provider does not list it any more. If nobody deleted it on purpose, see who did.",
+        while_status="destroyed",
+    ),
+    "recovery": Cause(
+        "Copydesk has recovered from an outage", "Nothing; this is for your information.", one_by_one=True
+    ),
     "run failed": Cause(
         "Subscription renewal failed",
         "Look at its newest copy. The platform does not try again before the next run.",
