@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 import sqlalchemy as sa
 
@@ -14,9 +15,11 @@ from service.clients.listing import Page
 from service.errors import Unavailable
 from service.outcomes import Param
 from service.resources import FACTORY_TYPES, OrderFactory
+from service.resources.reference import LARGEST_PAGE
 from service.store import watermarks
 from service.store.audit import entry, write_audit
 from service.sweep.feeding import Site, arrival, feed
+from service.sweep.paging import changed
 from service.sweep.telling import body_of, topic_of
 
 WATERMARK = "order_factories"
@@ -27,7 +30,6 @@ OVERLAP = timedelta(minutes=5)
 FIRST_LOOK = timedelta(days=1)
 # Failures in a row, and seconds after one of them.
 _PATIENCE, _LONGEST_PAUSE = 4, 60.0
-_INCLUDE = ("source_order", "target_order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +106,16 @@ def sweep(
     started = datetime.now(UTC)
     swept = Swept(since, dry_run=dry_run)
     at: datetime | None = since
-    troubles = 0
+    troubles = enough = 0
     while at is not None:
         try:
-            for page in site.paced(site.client.order_factories.changes(at, include=_INCLUDE), "GET order_factories"):
+            for page in changed(site, at):
+                enough = enough or _enough(page)
                 swept = swept.plus(page, _take(site, page, since, dry_run=dry_run))
                 progress(page)
                 troubles, at = 0, max((one.updated_at for one in page.items if one.updated_at), default=at)
-                # What changed after the beginning is the next pass's: a busy provider must not hold this one for ever.
-                if at > started:
+                # A busy provider must not hold a pass for ever: what changes meanwhile is the next one's.
+                if at > started and swept.pages >= enough:
                     break
             at = None
         except Unavailable as error:
@@ -124,6 +127,11 @@ def sweep(
     if not dry_run:
         _ended(site, swept, started, actor)
     return swept
+
+
+def _enough(page: Page[OrderFactory]) -> int:
+    """How many pages are enough, by the first one: what there was, and a tenth more."""
+    return ceil((page.record_count or 0) / LARGEST_PAGE * 1.1) + 1
 
 
 def _take(

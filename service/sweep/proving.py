@@ -14,6 +14,7 @@ from service.store.audit import entry, write_audit
 from service.sweep.feeding import Site, arrival, feed
 from service.sweep.finds import is_stuck, present, recheck
 from service.sweep.ledgers import FORGOTTEN_AFTER, MARGIN, fired, our_webhooks
+from service.sweep.paging import changed
 from service.sweep.passing import WATERMARK
 from service.sweep.proof import Fired, Proof, lacking
 from service.sweep.telling import body_of, topic_of
@@ -83,8 +84,7 @@ def _doubts(begin: datetime) -> tuple[str, ...]:
 def _list(site: Site, proof: Proof, *, backfill: bool) -> Seen:
     """Read the third ledger: how the factories stand that changed in this time."""
     seen = Seen()
-    listing = site.client.order_factories.changes(proof.begin, proof.end, include=("source_order", "target_order"))
-    for page in site.paced(listing, "GET order_factories"):
+    for page in changed(site, proof.begin, proof.end):
         news = site.news(seen.take(site, page))
         if backfill and news:
             arrivals = [arrival(site, topic_of(one), body_of(one), page.request_id) for one in news]
