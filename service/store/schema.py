@@ -124,6 +124,7 @@ deliveries = _table(
     Column("headers", Text, nullable=False),
     Column("key_fingerprint", Text),
     _one_of("verdict", "event", "redelivery", "quarantine", "deferred"),
+    _one_of("origin", "webhook", "sweep"),
     Index("ix_deliveries_event_id", "event_id"),
     Index(
         "ix_deliveries_apart",

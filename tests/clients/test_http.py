@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging.config
 import socket
 import ssl
 import threading
@@ -21,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from service.clients import http
-from service.clients.http import MAX_BODY_BYTES, Transport
-from service.clients.peer import Peer, Request
+from service.clients.http import Transport
+from service.clients.peer import MEBIBYTE, Peer, Request
 from service.errors import OutcomeUnknown, OutsideError, Unavailable
 from tests.clients import faulty_server as faulty
 from tests.clients.conftest import CANARY, DEADLINES, Serve, failure_of
@@ -59,7 +60,7 @@ SENT_WITHOUT_ANSWER: list[tuple[str, Action]] = [
     ("body byte by byte", dripping(b"z" * 1000, at_once=HEAD + b"Content-Length: 1000\r\n\r\n")),
     ("endless headers", raw(HEAD + b"X: " + b"y" * 200_000)),
     ("endless body", faulty.endless),
-    ("a body that is declared too long", raw(HEAD + b"Content-Length: 9999999\r\n\r\n" + b"x" * (MAX_BODY_BYTES + 9))),
+    ("a body that is declared too long", raw(HEAD + b"Content-Length: 9999999\r\n\r\n" + b"x" * (MEBIBYTE + 9))),
 ]
 
 
@@ -265,7 +266,7 @@ def test_a_request_with_no_time_left_is_not_sent(serve: Serve, transport: Transp
 
 def test_a_compressed_body_is_neither_asked_for_nor_inflated(serve: Serve, transport: Transport) -> None:
     bomb = gzip.compress(b"0" * 20_000_000)
-    assert len(bomb) < MAX_BODY_BYTES
+    assert len(bomb) < MEBIBYTE
     server = serve(answer(200, bomb, "Content-Encoding: gzip"))
     assert transport.send(request(server.url, repeatable=True)).body == bomb
     assert b"Accept-Encoding: identity" in server.requests[0]
@@ -276,6 +277,39 @@ def test_a_redirect_is_returned_and_not_followed(serve: Serve, transport: Transp
     server = serve(answer(302, b"", f"Location: {elsewhere.url}"))
     assert transport.send(request(server.url, repeatable=True)).status == 302
     assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("location", ["http://[", "https://a:b:c/", "http://\xff/", "//", "x" * 5000])
+def test_a_redirect_to_an_unreadable_address_is_an_answer_too(
+    serve: Serve, transport: Transport, location: str
+) -> None:
+    head = f"HTTP/1.1 307 X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+    assert transport.send(request(serve(raw(head)).url, repeatable=False)).status == 307
+
+
+@pytest.mark.parametrize("url", ["ftp://peer.example", "http://peer.example:x", "//peer.example", "/"])
+def test_an_address_that_is_none_means_that_nothing_was_sent(transport: Transport, url: str) -> None:
+    error = failure_of(lambda: transport.send(request(url, repeatable=False)))
+    assert type(error) is Unavailable
+    assert "its address is not one of HTTP; nothing was sent" in str(error)
+
+
+def test_only_headers_that_were_asked_for_are_sent(serve: Serve, transport: Transport) -> None:
+    server = serve(answer(200, b""))
+    transport.send(request(server.url, repeatable=False))
+    names = {line.split(b":")[0].lower() for line in server.requests[0].split(b"\r\n\r\n")[0].split(b"\r\n")[1:]}
+    assert names == {b"host", b"accept-encoding", b"user-agent", b"authorization", b"content-length"}
+
+
+def test_addresses_stay_out_of_the_log_even_when_logging_is_configured_later(
+    serve: Serve, transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = {"version": 1, "disable_existing_loggers": False, "loggers": {"httpx": {"level": "INFO"}}}
+    logging.config.dictConfig(config)
+    server = serve(answer(200, b"ok"))
+    assert transport.send(request(server.url, repeatable=True)).body == b"ok"
+    assert server.url not in caplog.text
+    assert not [record for record in caplog.records if record.name == "httpx"]
 
 
 def test_cookies_are_not_kept(serve: Serve, transport: Transport) -> None:

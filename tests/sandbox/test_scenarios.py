@@ -1,7 +1,5 @@
 """Every scenario plays the story it promises."""
 
-
-
 import time
 
 import pytest

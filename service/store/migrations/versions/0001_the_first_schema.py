@@ -78,6 +78,7 @@ def upgrade() -> None:
         sa.Column("body_sha256", sa.LargeBinary(), nullable=False),
         sa.Column("headers", sa.Text(), nullable=False),
         sa.Column("key_fingerprint", sa.Text(), nullable=True),
+        sa.CheckConstraint("origin IN ('webhook', 'sweep')", name=op.f("ck_deliveries_origin")),
         sa.CheckConstraint(
             "verdict IN ('event', 'redelivery', 'quarantine', 'deferred')", name=op.f("ck_deliveries_verdict")
         ),
