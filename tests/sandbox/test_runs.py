@@ -9,7 +9,7 @@ import pytest
 from service.sandbox import Sandbox
 from service.sandbox.frequency import next_run
 
-from .conftest import Api, Receiver, http
+from .conftest import Api, Receiver, client_of, http
 
 
 def _until(holds: Callable[[], object]) -> None:
@@ -55,6 +55,16 @@ def test_a_run_that_is_put_off_does_not_happen_at_its_old_time(sandbox: Sandbox,
     api.update("order_subscriptions", other, _deactivate=True)
     time.sleep(0.3)
     assert _copies(api, made) == _copies(api, other) == []
+
+
+def test_a_subscription_that_is_changed_meanwhile_runs_once() -> None:
+    with Sandbox(step_seconds=0.1) as slow, client_of(slow) as patient:
+        made = slow.make_subscription(in_seconds=0.1)
+        for number in range(3):
+            patient.update("order_subscriptions", made, metadata={"n": number})
+        _until(lambda: _copies(patient, made) == ["completed"])
+        assert slow.settle()
+        assert _copies(patient, made) == ["completed"]
 
 
 def test_an_absent_run_never_happens_and_its_time_stays_in_the_past(
