@@ -12,8 +12,8 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 
 from service.sandbox.documents import compact
+from service.sandbox.marks import now
 from service.sandbox.problems import Problem, plain
-from service.sandbox.state import now
 from service.sandbox.trouble import Trouble
 from service.sandbox.world import World
 
@@ -41,7 +41,7 @@ def throttled() -> Response:
 
 def hang_up() -> None:
     """Close the connection under the request; what is returned afterwards is never seen."""
-    connection = request.environ.get("werkzeug.socket")
+    connection = request.environ.get("sandbox.connection")
     if isinstance(connection, socket.socket):
         connection.shutdown(socket.SHUT_RDWR)
 
