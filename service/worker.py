@@ -217,7 +217,7 @@ def _tools(settings: Settings, store: Store) -> Tools:
 
 
 def _check_identity(client: CommerceLayer) -> None:
-    """Refuse credentials of another organization; one that cannot be asked now is asked with the first follow-up."""
+    """Refuse credentials of another organization at once; each cancellation asks again before it acts."""
     try:
         client.check_identity()
     except ConfigurationError:

@@ -71,7 +71,8 @@ CAUSES: dict[str, Cause] = {
         "If its secret changed, set the new one now: after 30 failures the platform stops the webhook.",
     ),
     "follow-up ended badly": Cause(
-        "A follow-up could not be done", "Read its attempts, do it by hand if it still matters, or replay its event."
+        "A follow-up could not be done",
+        "Mend what it names and have it tried again, or do it by hand.",
     ),
 }
 
@@ -163,6 +164,7 @@ def message(started: Started, facts: Facts, settings: Settings) -> Message:
         f"First error: {blank(factory.first_error)}" if factory and factory.first_error else None,
         f"Why: {blank(str(started.params['reason']))}" if started.params.get("reason") else None,
         f"What to do: {cause.advice}",
+        f"To try again: copydesk retry {number} --reason …" if (number := started.params.get("follow_up")) else None,
         f"Record: copydesk audit {started.subject}",
         "This may be a repetition: it is not known whether an earlier message arrived."
         if started.repeats_unknown

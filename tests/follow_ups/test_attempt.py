@@ -419,3 +419,21 @@ def test_nothing_personal_and_no_secret_is_kept_of_an_attempt(desk: Desk) -> Non
     kept = repr([*rows(desk.store, follow_ups), *desk.attempt_rows(id_)])
     assert "example.com" not in kept
     assert desk.sandbox.options.client_secret not in kept
+
+
+def test_a_person_has_it_tried_again_with_a_day_of_its_own(desk: Desk) -> None:
+    """What was refused and mended is done when somebody asks for it; what is not at its end is left as it is."""
+    id_ = settle(desk)
+    desk.sandbox.trouble(**reads(status=404))
+    desk.attempt(id_)
+    assert desk.row(id_)["status"] == "refused"
+    now = datetime.now(UTC)
+
+    with desk.store.write() as connection:
+        assert follow_up_rows.try_again(connection, id_, now, "operator Robin", "it is there now")
+        assert not follow_up_rows.try_again(connection, id_, now, "operator Robin", "twice")
+    desk.attempt(id_)
+
+    assert desk.row(id_)["status"] == "done"
+    assert desk.row(id_)["give_up_at"] == now + timedelta(hours=24)
+    assert "follow_up.planned_again" in desk.trail(id_)
