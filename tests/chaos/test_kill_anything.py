@@ -43,7 +43,7 @@ STORIES = {
 }
 # After these it is tried again within seconds; after the others, for good reason, within ten to twenty.
 SHORT_TROUBLES: list[dict[str, Any]] = [
-    {"status": 503, "path": "/api", "method": "GET", "calls": 2},
+    {"status": 503, "path": "/api", "method": "GET", "calls": 1},
     {"drop": True, "path": "/api", "method": "GET", "calls": 1},
     {"latency": 0.5, "calls": 3},
 ]
