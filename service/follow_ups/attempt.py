@@ -61,6 +61,8 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
 def _move(tools: Tools, started: Started) -> None:
     """Read, decide, act."""
     kind = KINDS[started.kind]
+    if kind.queue == "commerce_layer":
+        tools.check()
     facts = kind.read(started, tools)
     decision: Decision | None = kind.decide(started, facts, tools.settings, _now())
     if isinstance(decision, Act):

@@ -23,7 +23,7 @@ def test_what_ended_is_planned_again_and_the_trail_says_who_and_why(
     installation: str, deliver: Deliver, run: Run
 ) -> None:
     """One that ended is planned again, as its next attempt, and the audit trail names the person and the reason."""
-    deliver("order_copies.complete", id="XAyRWNUzyN")
+    deliver("order_copies.complete", "XAyRWNUzyN")
     _end(installation, "dead")
 
     told = run("retry", 1, "--reason", "the secret was mended", "--by", "Robin")
@@ -36,7 +36,7 @@ def test_what_ended_is_planned_again_and_the_trail_says_who_and_why(
 
 def test_all_of_the_named_are_planned_or_none(installation: str, deliver: Deliver, run: Run) -> None:
     """A number that is not kept, or not at its end, leaves the others as they were."""
-    deliver("order_copies.complete", id="XAyRWNUzyN")
+    deliver("order_copies.complete", "XAyRWNUzyN")
     _end(installation, "refused")
 
     told = run("retry", 1, 99, "--reason", "a typo")

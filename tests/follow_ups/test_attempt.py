@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.errors import Unavailable
 from service.follow_ups import attempt as module
 from service.follow_ups.attempt import attempt
 from service.outcomes import FollowUp, alert
@@ -251,6 +252,20 @@ def test_in_a_dry_run_nothing_is_changed_at_the_provider_and_nobody_is_told(desk
     assert (settled["status"], settled["result"]) == ("left", "dry run: would cancel the source order")
     assert (told["status"], told["result"]) == ("left", "dry run: would tell Slack")
     assert (desk.writes(), desk.cancels(), desk.sandbox.slack) == (0, 0, [])
+
+
+def test_while_it_is_not_certain_whose_the_credentials_are_nothing_is_asked(desk: Desk) -> None:
+    id_ = settle(desk)
+    told = desk.plan(alert("order_copies/XAyRWNUzyN", "copy failed"))
+
+    def check() -> None:
+        raise Unavailable("the credentials are of somebody else")
+
+    unsure = replace(desk, tools=replace(desk.tools, check=check))
+
+    assert (unsure.attempt(id_)["status"], unsure.attempt(told)["status"]) == ("planned", "done")
+    assert [call for call in desk.sandbox.calls if call["path"].startswith("/api")] == []
+    assert desk.attempt(id_)["status"] == "done"
 
 
 def test_without_credentials_the_order_is_left_and_the_reason_told(desk: Desk) -> None:
