@@ -13,7 +13,14 @@ from service.cli import commands, copydesk
 from tests.docs.pages import PAGES, ROOT, blocks, code_spans, name_of, prose, section, words
 
 # What stands for a value on a page, and a value that the command takes.
-_VALUES = {"ID": "1", "EVENT": "1", "[ID]": "1", "SUBJECT": "order_copies/XAyRWNUzyN", "TOPIC": "order_copies.fail"}
+_VALUES = {
+    "ID": "1",
+    "EVENT": "1",
+    "FOLLOW_UP": "1",
+    "[ID]": "1",
+    "SUBJECT": "order_copies/XAyRWNUzyN",
+    "TOPIC": "order_copies.fail",
+}
 _COMMAND = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S*/)?copydesk( .*)?$")
 
 
