@@ -26,6 +26,14 @@ def test_every_command_has_help(run: Run, name: str) -> None:
     assert max(map(len, told.output.splitlines())) <= 100
 
 
+@pytest.mark.parametrize("name", ["factories list", "copies show", "copies create", "copies retry", "recurring list"])
+def test_commands_of_a_group_have_help_too(run: Run, name: str) -> None:
+    """Likewise the commands of a group."""
+    told = run(*name.split(), "--help")
+    assert told.output.startswith(f"Usage: copydesk {name}")
+    assert max(map(len, told.output.splitlines())) <= 100
+
+
 def test_the_overview_names_the_exit_codes(run: Run) -> None:
     """Whoever writes a script finds the codes where he looks first."""
     told = run("--help").output
