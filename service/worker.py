@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from service.budget import SharedBudget
 from service.clients.commerce_layer import CommerceLayer
 from service.clients.slack import Slack
 from service.engine import Engine, QueueLimits
@@ -25,6 +26,8 @@ from service.intake.deferred import read_deferred
 from service.router import Router
 from service.settings import Settings
 from service.store import Store, connections, follow_up_rows, heartbeats, open_store
+from service.sweep import schedules
+from service.sweep.feeding import Site
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +105,7 @@ class Worker:
         """Work until `stop`."""
         with self._store.write() as connection:
             heartbeats.beat(connection, self.name, datetime.now(UTC))
+        self._schedule()
         self._engine.run(lambda id_, number: attempt(self._tools, id_, number, self.name))
         watch = threading.Thread(target=self._watch, name="copydesk-watch", daemon=True)
         watch.start()
@@ -118,6 +122,15 @@ class Worker:
             self._tools.close()
             self._store.close()
             log.info("worker stopped", worker=self.name)
+
+    def _schedule(self) -> None:
+        """Have the API swept by the clock, where there are credentials to ask it."""
+        tools = self._tools
+        if tools.commerce_layer is not None:
+            budget = SharedBudget(tools.settings, self._store)
+            schedules.schedule(
+                self._engine, Site(tools.settings, self._store, self._door, tools.commerce_layer, budget)
+            )
 
     def stop(self) -> None:
         """Take no more work and let what is under way end."""
@@ -206,7 +219,8 @@ class Worker:
 
 
 def _tools(settings: Settings, store: Store) -> Tools:
-    commerce_layer = CommerceLayer(settings) if settings.has_client else None
+    budget = SharedBudget(settings, store)
+    commerce_layer = CommerceLayer(settings, budget=budget) if settings.has_client else None
     check = _check_of(commerce_layer) if commerce_layer is not None else lambda: None
     has_slack = bool(settings.slack_webhook_url.get_secret_value())
     return Tools(settings, store, commerce_layer, Slack(settings.slack_webhook_url) if has_slack else None, check)

@@ -168,6 +168,12 @@ states = _table(
         )
         for column in ("source_order_id", "target_order_id", "order_subscription_id")
     ),
+    Index(
+        "ix_states_unfinished",
+        "subject",
+        sqlite_where=sa.text("status IN ('pending', 'in_progress')"),
+        postgresql_where=sa.text("status IN ('pending', 'in_progress')"),
+    ),
 )
 
 follow_ups = _table(
@@ -254,4 +260,68 @@ refusals = _table(
     Column("reason", Text, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("last_at", Instant, nullable=False),
+)
+
+# Failures with one cause, grouped for people. At most one of a fingerprint is open; a cured one that comes back is
+# another incident.
+incidents = _table(
+    "incidents",
+    Column("id", Serial, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    # The alert that tells people that it began.
+    Column("follow_up_id", Serial, ForeignKey("follow_ups.id")),
+    _one_of("status", "open", "resolved"),
+    Index(
+        "uq_incidents_open",
+        "fingerprint",
+        unique=True,
+        sqlite_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("status = 'open'"),
+    ),
+    Index("ix_incidents_follow_up_id", "follow_up_id"),
+)
+
+# Whom an incident affects, and which of them are well again.
+incident_subjects = _table(
+    "incident_subjects",
+    Column("incident_id", Serial, ForeignKey("incidents.id"), primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("cured_at", Instant),
+    # The alert that was counted last, so that an attempt made again counts once.
+    Column("follow_up_id", Serial, ForeignKey("follow_ups.id")),
+    Index(
+        "ix_incident_subjects_ailing",
+        "subject",
+        sqlite_where=sa.text("cured_at IS NULL"),
+        postgresql_where=sa.text("cured_at IS NULL"),
+    ),
+)
+
+# How far something that asks the API has come: the sweep, and a recovery that is under way.
+watermarks = _table(
+    "watermarks",
+    Column("name", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("moved_at", Instant, nullable=False),
+)
+
+# The latest requests to Commerce Layer by any process, so that all of them together keep its limits.
+spends = _table(
+    "spends",
+    Column("id", Serial, primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_spends_at", "at"),
 )

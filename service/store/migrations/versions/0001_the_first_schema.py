@@ -57,6 +57,25 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "spends",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("at", service.store.schema.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_spends")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("spends", schema=None) as batch_op:
+        batch_op.create_index("ix_spends_at", ["at"], unique=False)
+
+    op.create_table(
+        "watermarks",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", service.store.schema.Instant(), nullable=False),
+        sa.Column("moved_at", service.store.schema.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_watermarks")),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "workers",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("started_at", service.store.schema.Instant(), nullable=False),
@@ -168,6 +187,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("target_order_id IS NOT NULL"),
             postgresql_where=sa.text("target_order_id IS NOT NULL"),
         )
+        batch_op.create_index(
+            "ix_states_unfinished",
+            ["subject"],
+            unique=False,
+            sqlite_where=sa.text("status IN ('pending', 'in_progress')"),
+            postgresql_where=sa.text("status IN ('pending', 'in_progress')"),
+        )
 
     op.create_table(
         "transitions",
@@ -228,6 +254,35 @@ def upgrade() -> None:
         batch_op.create_index("ix_audit_entries_subject", ["subject"], unique=False)
 
     op.create_table(
+        "incidents",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("first_seen_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("last_seen_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("resolved_at", service.store.schema.Instant(), nullable=True),
+        sa.Column("follow_up_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.CheckConstraint("status IN ('open', 'resolved')", name=op.f("ck_incidents_status")),
+        sa.ForeignKeyConstraint(["follow_up_id"], ["follow_ups.id"], name=op.f("fk_incidents_follow_up_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.create_index("ix_incidents_follow_up_id", ["follow_up_id"], unique=False)
+        batch_op.create_index(
+            "uq_incidents_open",
+            ["fingerprint"],
+            unique=True,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
+
+    op.create_table(
         "told_runs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("order_subscription_id", sa.Text(), nullable=False),
@@ -241,6 +296,29 @@ def upgrade() -> None:
     with op.batch_alter_table("told_runs", schema=None) as batch_op:
         batch_op.create_index(
             "ix_told_runs_order_subscription_id_run_at", ["order_subscription_id", "run_at"], unique=False
+        )
+
+    op.create_table(
+        "incident_subjects",
+        sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("first_seen_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("last_seen_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("cured_at", service.store.schema.Instant(), nullable=True),
+        sa.Column("follow_up_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["follow_up_id"], ["follow_ups.id"], name=op.f("fk_incident_subjects_follow_up_id")),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_incident_subjects_incident_id")),
+        sa.PrimaryKeyConstraint("incident_id", "subject", name=op.f("pk_incident_subjects")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("incident_subjects", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_incident_subjects_ailing",
+            ["subject"],
+            unique=False,
+            sqlite_where=sa.text("cured_at IS NULL"),
+            postgresql_where=sa.text("cured_at IS NULL"),
         )
 
     # ### end Alembic commands ###
