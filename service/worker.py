@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +17,7 @@ from service.budget import SharedBudget
 from service.clients.commerce_layer import CommerceLayer
 from service.clients.slack import Slack
 from service.engine import Engine, QueueLimits
-from service.errors import ConfigurationError, OutsideError, StoreError
+from service.errors import ConfigurationError, OutsideError, StoreError, Unavailable
 from service.follow_ups import KINDS
 from service.follow_ups.attempt import attempt
 from service.follow_ups.moves import Tools
@@ -220,24 +221,39 @@ class Worker:
 def _tools(settings: Settings, store: Store) -> Tools:
     budget = SharedBudget(settings, store)
     commerce_layer = CommerceLayer(settings, budget=budget) if settings.has_client else None
-    if commerce_layer is not None:
-        try:
-            _check_identity(commerce_layer)
-        except BaseException:
-            commerce_layer.close()
-            raise
+    check = _check_of(commerce_layer) if commerce_layer is not None else lambda: None
     has_slack = bool(settings.slack_webhook_url.get_secret_value())
-    return Tools(settings, store, commerce_layer, Slack(settings.slack_webhook_url) if has_slack else None)
+    return Tools(settings, store, commerce_layer, Slack(settings.slack_webhook_url) if has_slack else None, check)
 
 
-def _check_identity(client: CommerceLayer) -> None:
-    """Refuse credentials of another organization; one that cannot be asked now is asked with the first follow-up."""
+def _check_of(client: CommerceLayer) -> Callable[[], None]:
+    """Refuse credentials of another organization; one that cannot be asked now is asked with the first follow-up.
+
+    Raises:
+        ConfigurationError: they are of another organization or mode; the client is closed.
+    """
+    certain = threading.Event()
+
+    def check() -> None:
+        if certain.is_set():
+            return
+        try:
+            client.check_identity()
+        except ConfigurationError as error:
+            # The worker runs already; what it was asked to do waits until it is started with the right settings.
+            raise Unavailable(f"nothing was asked of Commerce Layer: {error}") from error
+        certain.set()
+
     try:
         client.check_identity()
     except ConfigurationError:
+        client.close()
         raise
     except OutsideError as error:
         log.warning("credentials not checked", error=str(error))
+    else:
+        certain.set()
+    return check
 
 
 def work(settings: Settings, router: Router, pace: Pace = PACE) -> None:

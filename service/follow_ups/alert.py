@@ -119,6 +119,7 @@ def message(started: Started, facts: Facts, settings: Settings) -> Message:
         f"Why: {blank(str(started.params['reason']))}" if started.params.get("reason") else None,
         f"Lasted: {started.params['lasted']}" if started.params.get("lasted") else None,
         f"What to do: {cause.advice}",
+        f"To try again: copydesk retry {number} --reason …" if (number := started.params.get("follow_up")) else None,
         None if cause.one_by_one else "Others like it are counted, not told: copydesk incidents --open",
         f"Record: copydesk {f'incidents {incident}' if incident else f'audit {started.subject}'}",
         "This may be a repetition: it is not known whether an earlier message arrived."

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 FIRST, LONGEST = 2.0, 900.0
 # A request whose fate is unknown may still be on its way: what is read too soon proves nothing.
 AFTER_UNKNOWN = 10.0
-GIVE_UP_AFTER = timedelta(hours=24)
 MAX_STARTS = 3
 
 
@@ -33,8 +30,3 @@ def after_unknown(number: int, luck: float, retry_after: float | None = None) ->
     the same every ten seconds for a day.
     """
     return max(AFTER_UNKNOWN, delay(number, luck, retry_after))
-
-
-def is_over(planned_at: datetime, now: datetime) -> bool:
-    """Tell whether a follow-up has been tried for long enough."""
-    return now - planned_at >= GIVE_UP_AFTER

@@ -69,7 +69,7 @@ CAUSES: dict[str, Cause] = {
         one_by_one=True,
     ),
     "follow-up ended badly": Cause(
-        "A follow-up could not be done", "Read its attempts, do it by hand if it still matters, or replay its event."
+        "A follow-up could not be done", "Mend what it names and have it tried again, or do it by hand."
     ),
     "recovered": Cause("", "Nothing; this is for your information.", one_by_one=True),
 }

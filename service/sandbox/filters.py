@@ -164,7 +164,7 @@ def _typed(value: str, kind: Kind, key: str) -> Any:
             return _moment(value)
         if kind == "integer":
             return int(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise unsupported(f"{key}={value}") from None
     if kind == "boolean" and value in _TRUE | _FALSE:
         return value in _TRUE

@@ -25,10 +25,13 @@ from service.cli import copydesk
 from service.cli.specimens import specimen
 from service.intake.door import Door
 from service.router import Router
+from service.sandbox import Sandbox
 from service.settings import Settings
 from service.signature import Key
 from service.store import Store, open_store
 from service.store.keep import keep
+from tests.cli.desk import Desk
+from tests.cli.desk import settings_of as desks_settings
 
 ROOT = Path(__file__).parents[2]
 ORGANIZATION = "xRRkjDFafe"
@@ -67,6 +70,22 @@ def sqlite_store(installation: str) -> Iterator[Store]:
     store = open_store(installation)
     yield store
     store.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox in which copies take no time; `desk` empties it for every test."""
+    with Sandbox(step_seconds=0.0) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(sandbox: Sandbox, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The installation, asking an empty sandbox."""
+    sandbox.reset()
+    for name, value in desks_settings(sandbox).items():
+        monkeypatch.setenv(name, value)
+    return Desk(sandbox, sqlite_store)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.cli import tour
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, code_spans, links, name_of, page, prose, rows, section, words
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -100,6 +101,5 @@ def test_the_first_page_is_short() -> None:
 
 
 def test_the_first_page_shows_what_a_first_look_prints() -> None:
-    tour = pytest.importorskip("service.cli.tour")
     shown = "".join(block.text for block in blocks(ROOT / "README.md", ""))
     assert [act.says for act in tour.ACTS if act.says not in shown] == []

@@ -197,6 +197,24 @@ def test_credentials_of_somebody_else_are_refused_in_a_sentence(
     assert [mistake.startswith(sentence) for mistake in caught.value.mistakes] == [True]
 
 
+@pytest.mark.long
+def test_credentials_that_could_not_be_checked_at_the_start_are_checked_before_anything_is_asked(
+    installation: Make,
+) -> None:
+    with installation(organization="OurOrganiz", attempts_per_minute="6000") as made:
+        copies = forgotten(made, 1)
+        # The token endpoint is down when the worker starts, and then tells that the credentials are of another.
+        made.sandbox.trouble(path="/oauth", status=503, calls=1)
+        made.workers.start()
+        plan_settling(made, copies)
+
+        assert eventually(lambda: len(made.attempts()) >= 2, 20)
+        assert made.sandbox.effects[-1]["by"] == "platform"
+        assert [call["path"] for call in made.sandbox.calls if call["path"].startswith("/api")] == []
+        assert eventually(lambda: "COPYDESK_ORGANIZATION: is OurOrganiz" in str(made.attempts()), 20)
+        assert made.statuses()[0] not in ("done", "left", "refused", "dead")
+
+
 @pytest.mark.parametrize(
     ("mode", "given", "a_window"), [("live", 0, 30), ("test", 0, 15), ("test", 60, 10), ("live", 1, 1)]
 )

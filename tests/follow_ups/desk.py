@@ -124,5 +124,5 @@ class Desk:
     def make_older(self, id_: int, by: timedelta) -> None:
         """Let time pass for a follow-up."""
         with self.store.write() as connection:
-            planned = self.row(id_)["planned_at"] - by
-            connection.execute(sa.update(follow_ups).where(follow_ups.c.id == id_).values(planned_at=planned))
+            times = {name: self.row(id_)[name] - by for name in ("planned_at", "give_up_at")}
+            connection.execute(sa.update(follow_ups).where(follow_ups.c.id == id_).values(**times))

@@ -46,7 +46,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def started(cause: str = "copy failed", number: int = 1, **changes: Any) -> Started:
-    base = Started(3, "alert", SUBJECT, cause, {}, 7, NOW, number, 1, repeats_unknown=False)
+    base = Started(3, "alert", SUBJECT, cause, {}, 7, NOW, NOW, number, 1, repeats_unknown=False)
     return replace(base, **changes)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.errors import Unavailable
 from service.follow_ups import attempt as module
 from service.follow_ups.attempt import attempt
 from service.outcomes import FollowUp, alert
@@ -253,6 +254,20 @@ def test_in_a_dry_run_nothing_is_changed_at_the_provider_and_nobody_is_told(desk
     assert (desk.writes(), desk.cancels(), desk.sandbox.slack) == (0, 0, [])
 
 
+def test_while_it_is_not_certain_whose_the_credentials_are_nothing_is_asked(desk: Desk) -> None:
+    id_ = settle(desk)
+    told = desk.plan(alert("order_copies/XAyRWNUzyN", "copy failed"))
+
+    def check() -> None:
+        raise Unavailable("the credentials are of somebody else")
+
+    unsure = replace(desk, tools=replace(desk.tools, check=check))
+
+    assert (unsure.attempt(id_)["status"], unsure.attempt(told)["status"]) == ("planned", "done")
+    assert [call for call in desk.sandbox.calls if call["path"].startswith("/api")] == []
+    assert desk.attempt(id_)["status"] == "done"
+
+
 def test_without_credentials_the_order_is_left_and_the_reason_told(desk: Desk) -> None:
     id_ = settle(desk)
     bare = replace(desk, tools=replace(desk.tools, commerce_layer=None))
@@ -419,3 +434,21 @@ def test_nothing_personal_and_no_secret_is_kept_of_an_attempt(desk: Desk) -> Non
     kept = repr([*rows(desk.store, follow_ups), *desk.attempt_rows(id_)])
     assert "example.com" not in kept
     assert desk.sandbox.options.client_secret not in kept
+
+
+def test_a_person_has_it_tried_again_with_a_day_of_its_own(desk: Desk) -> None:
+    """What was refused and mended is done when somebody asks for it; what is not at its end is left as it is."""
+    id_ = settle(desk)
+    desk.sandbox.trouble(**reads(status=404))
+    desk.attempt(id_)
+    assert desk.row(id_)["status"] == "refused"
+    now = datetime.now(UTC)
+
+    with desk.store.write() as connection:
+        assert follow_up_rows.try_again(connection, id_, now, "operator Robin", "it is there now")
+        assert not follow_up_rows.try_again(connection, id_, now, "operator Robin", "twice")
+    desk.attempt(id_)
+
+    assert desk.row(id_)["status"] == "done"
+    assert desk.row(id_)["give_up_at"] == now + timedelta(hours=24)
+    assert "follow_up.planned_again" in desk.trail(id_)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.follow_ups.backoff import AFTER_UNKNOWN, GIVE_UP_AFTER, LONGEST, after_unknown, delay, is_over
+from service.follow_ups.backoff import AFTER_UNKNOWN, LONGEST, after_unknown, delay
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 attempts = st.integers(1, 10_000)
@@ -58,10 +58,3 @@ def test_what_is_unknown_is_not_read_back_too_soon_and_not_for_ever(
 
     assert AFTER_UNKNOWN <= wait <= LONGEST * 1.25
     assert wait >= delay(number, luck, retry_after)
-
-
-@given(st.floats(0, 1e8))
-def test_after_a_day_and_not_before_it_is_over(seconds: float) -> None:
-    planned_at = NOW - timedelta(seconds=seconds)
-
-    assert is_over(planned_at, NOW) == (timedelta(seconds=seconds) >= GIVE_UP_AFTER)

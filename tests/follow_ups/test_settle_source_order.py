@@ -34,7 +34,9 @@ COPY = OrderFactory(
 def started(age: float = 3600, *, unknown: bool = False) -> Started:
     """An attempt of a follow-up that was planned `age` seconds ago."""
     planned = NOW - timedelta(seconds=age)
-    return Started(1, "settle_source_order", COPY.subject, "completed", {}, 7, planned, 1, 1, repeats_unknown=unknown)
+    return Started(
+        1, "settle_source_order", COPY.subject, "completed", {}, 7, planned, planned, 1, 1, repeats_unknown=unknown
+    )
 
 
 def settings(policy: str = "requested", **more: Any) -> Settings:

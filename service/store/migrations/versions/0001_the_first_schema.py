@@ -129,6 +129,7 @@ def upgrade() -> None:
         sa.Column("starts", sa.Integer(), nullable=False),
         sa.Column("planned_at", service.store.schema.Instant(), nullable=False),
         sa.Column("due_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("give_up_at", service.store.schema.Instant(), nullable=False),
         sa.Column("changed_at", service.store.schema.Instant(), nullable=False),
         sa.Column("result", sa.Text(), nullable=True),
         sa.CheckConstraint(
@@ -226,7 +227,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "result IN ('done', 'left', 'waited', 'refused', 'unavailable', 'unknown', 'died')",
+            "result IN ('done', 'left', 'waited', 'refused', 'unavailable', 'unknown', 'died', 'failed')",
             name=op.f("ck_attempts_result"),
         ),
         sa.ForeignKeyConstraint(["follow_up_id"], ["follow_ups.id"], name=op.f("fk_attempts_follow_up_id")),
