@@ -23,6 +23,8 @@ from service.sweep.paging import changed
 from service.sweep.telling import body_of, topic_of
 
 WATERMARK = "order_factories"
+# The subject of the audit trail under which sweeps, proofs and recoveries stand.
+ABOUT = "copydesk/sweep"
 ACTOR = "sweep"
 # What the provider wrote a moment before may be listed a moment after: each pass begins before the last one's end.
 OVERLAP = timedelta(minutes=5)
@@ -174,4 +176,4 @@ def _ended(site: Site, swept: Swept, started: datetime, actor: str) -> None:
         "pages": swept.pages,
     }
     with site.store.write() as connection:
-        write_audit(connection, [entry(started, WATERMARK, actor, "swept", detail)])
+        write_audit(connection, [entry(started, ABOUT, actor, "swept", detail)])

@@ -15,7 +15,7 @@ from service.sweep.feeding import Site, arrival, feed
 from service.sweep.finds import is_stuck, present, recheck
 from service.sweep.ledgers import FORGOTTEN_AFTER, MARGIN, fired, our_webhooks
 from service.sweep.paging import changed
-from service.sweep.passing import WATERMARK
+from service.sweep.passing import ABOUT
 from service.sweep.proof import Fired, Proof, lacking
 from service.sweep.telling import body_of, topic_of
 
@@ -173,8 +173,8 @@ def _write_down(site: Site, proof: Proof, actor: str) -> None:
         **counts,
     }
     with site.store.write() as connection:
-        write_audit(connection, [entry(now, WATERMARK, actor, "proved", told)])
-        about = {"kind": KIND, "subject": WATERMARK, "cause": CAUSE, "now": now, "actor": actor}
+        write_audit(connection, [entry(now, ABOUT, actor, "proved", told)])
+        about = {"kind": KIND, "subject": ABOUT, "cause": CAUSE, "now": now, "actor": actor}
         if proof.verdict == "gaps":
             gaps = ", ".join(f"{counts[name]} {name}" for name in ("missing", "unlike", "gone") if counts[name])
             advice = f"{gaps}; mend it with copydesk prove --backfill"
