@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowSerializationFormat
+from dbos import DBOS, DBOSClient, DBOSConfig, ScheduleInput, WorkflowSerializationFormat
 
 from service.store.connections import connect_engine
 
@@ -53,6 +53,7 @@ class Engine:
             queues: the queues by name.
         """
         self._worker, self._queues = worker, queues
+        self._schedules: list[ScheduleInput] = []
         self._database = connect_engine(url)
         config: DBOSConfig = {
             "name": _APPLICATION,
@@ -74,6 +75,8 @@ class Engine:
             attempt(follow_up, number)
 
         DBOS.launch()
+        if self._schedules:
+            DBOS.apply_schedules(self._schedules)
         for name, q in self._queues.items():
             DBOS.register_queue(
                 name,
@@ -105,7 +108,8 @@ class Engine:
         def workflow(_at: datetime, _context: Any) -> None:
             job()
 
-        DBOS.apply_schedules([{"schedule_name": name, "workflow_fn": workflow, "schedule": cron, "context": None}])
+        # Kept until the engine runs: a schedule is a row of a database that it opens only then.
+        self._schedules.append({"schedule_name": name, "workflow_fn": workflow, "schedule": cron, "context": None})
 
     def stop(self, seconds: int) -> None:
         """Take no more work, give what is under way so long to end, and let go of the database."""
