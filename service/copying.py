@@ -10,6 +10,8 @@ name:
 | copy.refused, copy.unavailable | it was certainly not made |
 | copy.unknown | it may have been made: no whole answer came |
 | copy.rehearsed | what a dry run would have asked for |
+
+As everywhere in the trail, a value is one line of at most 500 characters; longer metadata is cut there.
 """
 
 from __future__ import annotations

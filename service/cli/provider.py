@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 import click
+import structlog
 
 from service import settings
 from service.cli.output import Column, plain
@@ -71,8 +73,17 @@ def provider(loaded: Settings | None = None) -> Iterator[CommerceLayer]:
     Raises:
         ConfigurationError: the settings are wrong, or name no credentials.
     """
+    if not structlog.is_configured():
+        # stdout is for what was asked for; what the client has to say besides goes where errors go.
+        structlog.configure(processors=[_as_line], logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     with CommerceLayer(loaded or settings.load()) as client:
         yield client
+
+
+def _as_line(_logger: object, _level: str, event: MutableMapping[str, Any]) -> str:
+    """A log line in the words of the command line."""
+    told = [event.pop("event"), *(f"{name}={value}" for name, value in event.items())]
+    return line(f"copydesk: {'  '.join(map(str, told))}")
 
 
 def retrieve(client: CommerceLayer, kind: Kind, id_: str, include: tuple[str, ...] = ()) -> OrderFactory:

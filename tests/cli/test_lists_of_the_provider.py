@@ -9,8 +9,10 @@ import subprocess
 import time
 
 import pytest
+import structlog
 
 from service.cli import listing, output
+from service.clients import drift
 from tests.cli.conftest import command, environment
 from tests.cli.desk import Desk
 
@@ -124,6 +126,20 @@ def test_progress_goes_to_a_terminal_s_stderr_only(desk: Desk) -> None:
     assert len(json.loads(told.stdout)) == 30
     assert b"order copies" in os.read(ours, 65536)
     os.close(ours)
+
+
+def test_what_the_reference_does_not_document_is_told_beside_the_json(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider's API has grown: a line on stderr, once, and stdout stays pure JSON."""
+    desk.sandbox.play("good-copy")
+    structlog.reset_defaults()
+    drift.forget()
+    monkeypatch.setattr(drift, "unknown_attributes", lambda _resource: {"mood"})
+    told = desk.run("copies", "list", "--json")
+    assert len(json.loads(told.stdout)) == 1
+    assert "does not document  type=order_copies  attribute=mood" in told.stderr
+    assert all(line.startswith("copydesk: ") for line in told.stderr.splitlines())
 
 
 def test_one_is_shown_with_its_orders(desk: Desk) -> None:
