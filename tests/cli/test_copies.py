@@ -157,21 +157,18 @@ def test_a_dry_run_records_and_asks_for_nothing(desk: Desk, source: str, monkeyp
     assert desk.actions(f"orders/{source}") == ["copy.rehearsed"]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
+def test_wrong_usage_asks_for_nothing(desk: Desk) -> None:
+    """No source, no reason, no JSON object: exit 2, nothing sent, nothing recorded."""
+    for wrong in (
         ("--source", "NgojhelVGm"),
         ("--source", "NgojhelVGm", "--reason", " "),
         ("--source", "../orders", *WHY),
         ("--source", "NgojhelVGm", "--metadata", "[1]", *WHY),
         ("--source", "NgojhelVGm", "--metadata", "{", *WHY),
         WHY,
-    ],
-)
-def test_wrong_usage_asks_for_nothing(desk: Desk, wrong: tuple[str, ...]) -> None:
-    """No source, no reason, no JSON object: exit 2, nothing sent, nothing recorded."""
-    assert desk.run("copies", "create", *wrong).exit_code == 2
-    assert desk.sandbox.calls == []
+    ):
+        assert desk.run("copies", "create", *wrong).exit_code == 2, wrong
+    assert (desk.sandbox.calls, desk.trail("orders/NgojhelVGm")) == ([], [])
 
 
 @pytest.fixture
