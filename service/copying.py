@@ -10,6 +10,8 @@ name:
 | copy.refused, copy.unavailable | it was certainly not made |
 | copy.unknown | it may have been made: no whole answer came |
 | copy.rehearsed | what a dry run would have asked for |
+
+As everywhere in the trail, a value is one line of at most 500 characters; longer metadata is cut there.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from service.store.audit import entry, write_audit
 RETRIED = ("failed", "aborted")
 # Longer than one call may take: an attempt without an end that is older came to none.
 _UNDER_WAY = timedelta(minutes=2)
+_MAY_BE_MADE = ("copy.created", "copy.unknown")
 # How far the provider's clock and ours may be apart.
 _CLOCKS = timedelta(minutes=1)
 
@@ -127,8 +130,8 @@ def carry_out(store: Store, client: CommerceLayer, wish: Wish, *, dry_run: bool)
         Refused: the provider does not copy it, or somebody else is retrying the same copy just now.
         Unavailable: it was certainly not made.
         OutcomeUnknown: it may have been made; the message says how to find out.
-        NotRecorded: how it ended could not be written.
-        StoreError: the audit trail cannot be written; nothing was sent.
+        NotRecorded: it was made, or may have been, and that could not be written.
+        StoreError: the audit trail or the budget cannot be written; nothing was sent.
     """
     _begin(store, wish, "copy.rehearsed" if dry_run else "copy.attempting")
     if dry_run:
@@ -140,8 +143,9 @@ def carry_out(store: Store, client: CommerceLayer, wish: Wish, *, dry_run: bool)
         found = f"{error}; before repeating it: {how_to_find(wish, asked_at)}"
         _end(store, wish, "copy.unknown", error=str(error), request_id=error.request_id)
         raise OutcomeUnknown(found, status=error.status, code=error.code, request_id=error.request_id) from error
-    except (OutsideError, NotOffered) as error:
-        action = "copy.unavailable" if isinstance(error, Unavailable) else "copy.refused"
+    except (OutsideError, NotOffered, StoreError) as error:
+        # A StoreError comes from the budget, which is asked before anything is sent.
+        action = "copy.unavailable" if isinstance(error, Unavailable | StoreError) else "copy.refused"
         _end(store, wish, action, error=str(error), request_id=getattr(error, "request_id", None))
         raise
     except BaseException as error:
@@ -192,5 +196,8 @@ def _end(store: Store, wish: Wish, action: str, copy: str | None = None, **detai
         with store.write() as connection:
             write_audit(connection, entries)
     except StoreError as error:
+        if action not in _MAY_BE_MADE:
+            # Nothing happened outside; what kept it from happening is the error to tell.
+            return
         ended = f"{copy} was created" if copy else f"{action.removeprefix('copy.')}: {detail.get('error')}"
         raise NotRecorded(f"{ended}; the audit trail could not be told: {error}") from error

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 import click
 
 from service.cli.output import print_facts, print_json
-from service.cli.provider import as_object
-from service.clients.commerce_layer import Answer, CommerceLayer
+from service.cli.provider import Provider, as_object
+from service.clients.commerce_layer import Answer
 from service.copying import Wish, carry_out
 from service.intake.replay import Operator
 from service.resources import OrderFactory
-from service.settings import Settings
-from service.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ def operator_of(by: str | None, reason: str) -> Operator:
     return Operator(by or getpass.getuser(), reason.strip())
 
 
-def make(store: Store, client: CommerceLayer, wish: Wish, loaded: Settings, asked: Asked) -> None:
+def make(here: Provider, wish: Wish, asked: Asked) -> None:
     """Show what will be made, have it confirmed, make it and print what came of it.
 
     Raises:
@@ -52,11 +50,12 @@ def make(store: Store, client: CommerceLayer, wish: Wish, loaded: Settings, aske
         click.Abort: the answer was no.
         Refused, Unavailable, OutcomeUnknown, NotRecorded, NotOffered, StoreError: as `carry_out`.
     """
+    loaded = here.settings
     what = {"organization": loaded.organization, "mode": loaded.mode, **wish.request}
     print_facts(what | {"reason": wish.operator.reason, "by": wish.operator.name}, err=True)
     if not loaded.dry_run:
         _confirm(loaded.mode, yes=asked.yes)
-    answer = carry_out(store, client, wish, dry_run=loaded.dry_run)
+    answer = carry_out(here.store, here.client, wish, dry_run=loaded.dry_run)
     if asked.as_json:
         _print_object(wish, answer)
     elif answer is None:

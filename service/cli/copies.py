@@ -10,10 +10,8 @@ from typing import Any, cast
 
 import click
 
-from service import settings
 from service.cli.asking import Asked, make, operator_of
 from service.cli.listing import list_command, show_command
-from service.cli.opening import kept
 from service.cli.output import as_json
 from service.cli.provider import Kind, ResourceId, provider, retrieve
 from service.clients.writing import CopyArguments
@@ -86,10 +84,9 @@ def create(source: str, asked: Asked, **given: Any) -> None:
     why, the request and its result stand in the audit trail of orders/ORDER_ID and of the new copy.
     """
     arguments = cast("CopyArguments", {name: value for name, value in given.items() if value is not None})
-    loaded = settings.load()
-    with provider(loaded) as client, kept() as store:
-        client.check_identity()
-        make(store, client, Wish(source, arguments, asked.operator), loaded, asked)
+    with provider() as here:
+        here.client.check_identity()
+        make(here, Wish(source, arguments, asked.operator), asked)
 
 
 @click.command("retry")
@@ -102,17 +99,16 @@ def retry(id: str, force: bool, asked: Asked) -> None:  # noqa: A002 - the name 
     Refused where a newer copy of the same order completed or is under way. The result stands in the audit trail of
     both copies.
     """
-    loaded = settings.load()
-    with provider(loaded) as client, kept() as store:
-        client.check_identity()
+    with provider() as here:
+        here.client.check_identity()
         read_at = datetime.now(UTC)
-        failed = retrieve(client, KIND, id)
+        failed = retrieve(here.client, KIND, id)
         if why := impossible(failed):
             raise Refused(why)
-        if not force and (why := inadvisable(failed, newer_copies(client, failed))):
+        if not force and (why := inadvisable(failed, newer_copies(here.client, failed))):
             raise Refused(f"{why}; --force retries it all the same")
         wish = Wish(str(failed.source_order_id), arguments_of(failed), asked.operator, failed.id, read_at)
-        make(store, client, wish, loaded, asked)
+        make(here, wish, asked)
 
 
 command = click.Group(

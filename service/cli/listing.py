@@ -12,21 +12,18 @@ from typing import Any
 import click
 from rich.progress import Progress
 
-from service import settings
 from service.cli.opening import Since
 from service.cli.output import as_json, console, print_facts, print_json, print_json_array, print_table
-from service.cli.provider import Kind, ResourceId, as_facts, as_object, cells, columns, provider, retrieve
+from service.cli.provider import Kind, Provider, ResourceId, as_facts, as_object, cells, columns, provider, retrieve
 from service.clients.commerce_layer import CommerceLayer
 from service.clients.listing import Listing, Page
 from service.resources import OrderFactory
-from service.settings import Settings
 from service.text import line
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A list of up to so many pages is read at once; a longer one leaves the workers their share of the minute's requests.
-# Published: 100 a minute and 25 in ten seconds for test data, twice that for live. https://docs.commercelayer.io/core/rate-limits
+# A list of up to so many pages is read at once; a longer one leaves the workers a part of the minute's requests.
 _AT_ONCE = 20
-_PAGE_SECONDS = {"test": 0.8, "live": 0.4}
+_PAGE_SECONDS = {"test": 1.0, "live": 0.5}
 
 Pages = Iterator[Page[OrderFactory]]
 
@@ -72,12 +69,11 @@ def list_command(kind: Kind) -> click.Command:
         as_json: bool,
     ) -> None:
         asked = _asked(filters, since)
-        loaded = settings.load()
-        with provider(loaded) as client:
-            listing = _listing(client, kind, asked, sort, include, whole=whole)
-            client.check_identity()
+        with provider() as here:
+            listing = _listing(here.client, kind, asked, sort, include, whole=whole)
+            here.client.check_identity()
             pages = iter(listing) if whole else iter([next(iter(listing))])
-            _print_pages(kind, pages, include, loaded, as_json=as_json)
+            _print_pages(kind, pages, include, here, as_json=as_json)
 
     return command
 
@@ -90,9 +86,9 @@ def show_command(kind: Kind) -> click.Command:
     @_include
     @as_json
     def command(id: str, include: tuple[str, ...], as_json: bool) -> None:  # noqa: A002 - the name that the help shows
-        with provider() as client:
-            client.check_identity()
-            found = retrieve(client, kind, id, _paths(include))
+        with provider() as here:
+            here.client.check_identity()
+            found = retrieve(here.client, kind, id, _paths(include))
         if as_json:
             print_json(as_object(found, _paths(include)))
         else:
@@ -143,7 +139,7 @@ def _listing(
     return collection.list(sort=sort or "-updated_at", filters=asked, include=shown, fields=fields)
 
 
-def _print_pages(kind: Kind, pages: Pages, include: tuple[str, ...], loaded: Settings, *, as_json: bool) -> None:
+def _print_pages(kind: Kind, pages: Pages, include: tuple[str, ...], here: Provider, *, as_json: bool) -> None:
     """Print them as they come, and say on stderr how many more there are."""
     first = next(pages)
     seen = 0
@@ -154,7 +150,7 @@ def _print_pages(kind: Kind, pages: Pages, include: tuple[str, ...], loaded: Set
 
         def factories() -> Iterator[OrderFactory]:
             nonlocal seen
-            for page in chain([first], _paced(pages, first, loaded.mode)):
+            for page in chain([first], _paced(kind, pages, first, here)):
                 seen += len(page.items)
                 yield from page.items
                 progress.update(task, completed=seen)
@@ -169,11 +165,12 @@ def _print_pages(kind: Kind, pages: Pages, include: tuple[str, ...], loaded: Set
         click.echo(f"copydesk: the first {seen} of {first.record_count}; --all lists them", err=True)
 
 
-def _paced(pages: Pages, first: Page[OrderFactory], mode: str) -> Pages:
-    """The further pages, no faster than the provider and the workers can bear."""
-    pause = _PAGE_SECONDS[mode] if (first.page_count or 0) > _AT_ONCE else 0.0
+def _paced(kind: Kind, pages: Pages, first: Page[OrderFactory], here: Provider) -> Pages:
+    """The further pages, within the installation's limits; a long list leaves the workers some of them."""
+    pause = _PAGE_SECONDS[here.settings.mode] if (first.page_count or 0) > _AT_ONCE else 0.0
     while True:
         began = time.monotonic()
+        here.budget.wait_for(f"GET {kind.offer.type}")
         page = next(pages, None)
         if page is None:
             return

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 import click
+import structlog
 
 from service import settings
+from service.budget import SharedBudget
+from service.cli.opening import kept
 from service.cli.output import Column, plain
 from service.clients.collection import Collection
 from service.clients.commerce_layer import CommerceLayer
@@ -17,6 +21,7 @@ from service.errors import NotFound, Refused
 from service.resources import OrderFactory, Resource, is_id
 from service.resources.offer import Offer
 from service.settings import Settings
+from service.store import Store
 from service.text import line
 
 # Their ids are only told where they are included.
@@ -64,15 +69,38 @@ class ResourceId(click.ParamType[str]):
         return str(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Commerce Layer, asked within the limits that all processes of the installation keep together."""
+
+    settings: Settings
+    store: Store
+    client: CommerceLayer
+    budget: SharedBudget
+
+
 @contextmanager
-def provider(loaded: Settings | None = None) -> Iterator[CommerceLayer]:
-    """Commerce Layer as the settings name it.
+def provider() -> Iterator[Provider]:
+    """Commerce Layer and the store, as the settings name them; nothing is asked yet.
 
     Raises:
         ConfigurationError: the settings are wrong, or name no credentials.
+        StoreUnusable, StoreUnavailable: as `kept`.
     """
-    with CommerceLayer(loaded or settings.load()) as client:
-        yield client
+    if not structlog.is_configured():
+        # stdout is for what was asked for; what the client has to say besides goes where errors go.
+        structlog.configure(processors=[_as_line], logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    loaded = settings.load()
+    with kept() as store:
+        budget = SharedBudget(loaded, store)
+        with CommerceLayer(loaded, budget=budget) as client:
+            yield Provider(loaded, store, client, budget)
+
+
+def _as_line(_logger: object, _level: str, event: MutableMapping[str, Any]) -> str:
+    """A log line in the words of the command line."""
+    told = [event.pop("event"), *(f"{name}={value}" for name, value in event.items())]
+    return line(f"copydesk: {'  '.join(map(str, told))}")
 
 
 def retrieve(client: CommerceLayer, kind: Kind, id_: str, include: tuple[str, ...] = ()) -> OrderFactory:

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 import handlers
@@ -80,12 +81,14 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def desk(sandbox: Sandbox, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(sandbox: Sandbox, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """The installation, asking an empty sandbox."""
     sandbox.reset()
     for name, value in desks_settings(sandbox).items():
         monkeypatch.setenv(name, value)
-    return Desk(sandbox, sqlite_store)
+    yield Desk(sandbox, sqlite_store)
+    # The commands send what is logged to stderr; other tests have it where they look for it.
+    structlog.reset_defaults()
 
 
 @pytest.fixture

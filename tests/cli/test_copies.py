@@ -123,21 +123,30 @@ def test_nothing_is_asked_where_it_cannot_be_recorded(desk: Desk, source: str) -
     assert desk.posts == []
 
 
-def test_a_copy_that_could_not_be_recorded_is_named(desk: Desk, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database is lost after the call: exit 1, never "again later", and the line names the copy."""
-    write, times = Store.write, iter([True])
+@pytest.mark.parametrize(
+    ("writes", "code", "sent", "said"),
+    [
+        (0, 4, 0, "copydesk: disk full"),
+        # The entry before the call is written, and the budget cannot be asked.
+        (1, 4, 0, "copydesk: disk full"),
+        (2, 1, 1, r"copydesk: order_copies/\w+ was created; the audit trail could not be told: disk full"),
+    ],
+)
+def test_a_database_that_is_lost_is_told_as_what_was_done(
+    desk: Desk, source: str, monkeypatch: pytest.MonkeyPatch, writes: int, code: int, sent: int, said: str
+) -> None:
+    """Before the call "again later", with nothing sent; after it exit 1, and the line names the copy."""
+    write, left = Store.write, iter(range(writes))
 
-    def once(store: Store) -> Any:
-        if next(times, False):
-            return write(store)
-        raise StoreUnavailable("disk full")
+    def failing(store: Store) -> Any:
+        if next(left, None) is None:
+            raise StoreUnavailable("disk full")
+        return write(store)
 
-    monkeypatch.setattr(Store, "write", once)
+    monkeypatch.setattr(Store, "write", failing)
     told = desk.run("copies", "create", "--source", source, *WHY)
-    assert told.exit_code == 1
-    assert re.search(
-        r"copydesk: order_copies/\w+ was created; the audit trail could not be told: disk full", told.stderr
-    )
+    assert (told.exit_code, len(desk.posts)) == (code, sent)
+    assert re.fullmatch(said, told.stderr.splitlines()[-1])
 
 
 def test_a_dry_run_records_and_asks_for_nothing(desk: Desk, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,21 +157,18 @@ def test_a_dry_run_records_and_asks_for_nothing(desk: Desk, source: str, monkeyp
     assert desk.actions(f"orders/{source}") == ["copy.rehearsed"]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
+def test_wrong_usage_asks_for_nothing(desk: Desk) -> None:
+    """No source, no reason, no JSON object: exit 2, nothing sent, nothing recorded."""
+    for wrong in (
         ("--source", "NgojhelVGm"),
         ("--source", "NgojhelVGm", "--reason", " "),
         ("--source", "../orders", *WHY),
         ("--source", "NgojhelVGm", "--metadata", "[1]", *WHY),
         ("--source", "NgojhelVGm", "--metadata", "{", *WHY),
         WHY,
-    ],
-)
-def test_wrong_usage_asks_for_nothing(desk: Desk, wrong: tuple[str, ...]) -> None:
-    """No source, no reason, no JSON object: exit 2, nothing sent, nothing recorded."""
-    assert desk.run("copies", "create", *wrong).exit_code == 2
-    assert desk.sandbox.calls == []
+    ):
+        assert desk.run("copies", "create", *wrong).exit_code == 2, wrong
+    assert (desk.sandbox.calls, desk.trail("orders/NgojhelVGm")) == ([], [])
 
 
 @pytest.fixture
