@@ -17,12 +17,12 @@ from service.sweep.schedules import every
 from tests.rows import rows
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-WINDOWS = (Window(5, 60.0), Window(3, 10.0, "GET orders"))
 
 
 def ask(store: Store, endpoint: str, seconds: float) -> float:
+    windows = (Window(5, 60.0), Window(3, 10.0, endpoint))
     with store.write() as connection:
-        return reserve(connection, endpoint, WINDOWS, NOW + timedelta(seconds=seconds))
+        return reserve(connection, endpoint, windows, NOW + timedelta(seconds=seconds))
 
 
 def test_a_full_burst_of_an_endpoint_waits_until_its_first_request_has_left_the_window(store: Store) -> None:
