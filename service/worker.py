@@ -129,7 +129,7 @@ class Worker:
         if tools.commerce_layer is not None:
             budget = SharedBudget(tools.settings, self._store)
             schedules.schedule(
-                self._engine, Site(tools.settings, self._store, self._door, tools.commerce_layer, budget)
+                self._engine, Site(tools.settings, self._store, self._door, tools.commerce_layer, budget, self._stop)
             )
 
     def stop(self) -> None:

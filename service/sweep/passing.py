@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -102,6 +101,7 @@ def sweep(
 
     Raises:
         Refused, Unavailable: the API; what was kept stays kept, and the watermark with it.
+        Stopped: likewise.
         StoreUnavailable: as `Store.write`, likewise.
     """
     since = begin(site, since)
@@ -125,7 +125,7 @@ def sweep(
             if troubles > _PATIENCE:
                 raise
             # The next try begins where this one ended.
-            time.sleep(min(error.retry_after or 2.0**troubles, _LONGEST_PAUSE))
+            site.pause(min(error.retry_after or 2.0**troubles, _LONGEST_PAUSE))
     if not dry_run:
         _ended(site, swept, started, actor)
     return swept

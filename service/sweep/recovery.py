@@ -125,7 +125,7 @@ def _reset(site: Site, chosen: Sequence[Webhook], actor: str) -> list[str]:
     for one in chosen:
         if one.circuit_state != "open":
             continue
-        site.budget.wait_for("PATCH webhooks")
+        site.wait_for("PATCH webhooks")
         site.client.webhooks.reset_circuit(one.id)
         now = datetime.now(UTC)
         with site.store.write() as connection:
