@@ -29,6 +29,8 @@ from service.sweep.telling import ENDS, is_news, topic_of
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+# Few enough for a web process not to wait for the lock.
+_TOGETHER = 100
 Together = Callable[[sa.Connection], object]
 
 
@@ -134,3 +136,16 @@ def _apart(site: Site, one: Arrival) -> Receipt:
         reason = f"could not be recorded: {type(error).__name__}"
     with site.store.write() as connection:
         return keep(connection, [replace(one, event=None, apart="quarantine", reason=reason)])[0]
+
+
+def feed_all(site: Site, arrivals: Sequence[Arrival]) -> int:
+    """Keep arrivals, some with each transaction; how many are events that are new.
+
+    Raises:
+        StoreUnavailable: as `feed`; what was kept before stays kept.
+    """
+    found = 0
+    for first in range(0, len(arrivals), _TOGETHER):
+        receipts = feed(site, arrivals[first : first + _TOGETHER], lambda _connection: None)
+        found += sum(receipt.verdict == "event" for receipt in receipts)
+    return found

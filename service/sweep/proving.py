@@ -11,7 +11,7 @@ from service.outcomes import Param
 from service.resources import FACTORY_TYPES, OrderFactory
 from service.store import incidents, queries
 from service.store.audit import entry, write_audit
-from service.sweep.feeding import Site, arrival, feed
+from service.sweep.feeding import Site, arrival, feed_all
 from service.sweep.finds import is_stuck, present, recheck
 from service.sweep.ledgers import FORGOTTEN_AFTER, MARGIN, fired, our_webhooks
 from service.sweep.paging import changed
@@ -88,7 +88,7 @@ def _list(site: Site, proof: Proof, *, backfill: bool) -> Seen:
         news = site.news(seen.take(site, page))
         if backfill and news:
             arrivals = [arrival(site, topic_of(one), body_of(one), page.request_id) for one in news]
-            seen.backfilled += len(feed(site, arrivals, lambda _connection: None))
+            seen.backfilled += feed_all(site, arrivals)
             news = site.news(news)
         seen.unlike += [f"{one.subject}: {one.status}" for one in news]
     return seen
@@ -130,7 +130,7 @@ def _callbacks(site: Site, proof: Proof, *, backfill: bool) -> Proof:
     backfilled = proof.backfilled
     if backfill and missing:
         arrivals = [arrival(site, one.topic, one.body) for one in missing]
-        backfilled += len(feed(site, arrivals, lambda _connection: None))
+        backfilled += feed_all(site, arrivals)
         missing, covered = _missing(site, inside)
     topics = {one.topic for one in webhooks}
     with site.store.read() as connection:

@@ -56,6 +56,8 @@ def test_a_proof_exits_1_with_gaps_0_when_they_are_mended_and_2_when_it_cannot_t
     told = run("prove", "--from", "1h", "--json")
     assert (told.exit_code, json.loads(told.stdout)["verdict"]) == (0, "complete")
     assert run("prove", "--from", "60d").exit_code == 2
+    sandbox.trouble(status=503, seconds=60)
+    assert run("prove", "--from", "1h").exit_code == 2
 
 
 def test_a_recovery_prints_its_card(run: Run, sandbox: Sandbox) -> None:

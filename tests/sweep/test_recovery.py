@@ -187,6 +187,7 @@ def test_a_recovery_that_is_killed_is_done_again_from_the_same_beginning(
     check_recovered(site, sandbox, card)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_published_limits_are_kept(narrow: Site, sandbox: Sandbox) -> None:
     sandbox.make_factories(count=500)
     started = time.monotonic()
