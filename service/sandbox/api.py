@@ -10,7 +10,8 @@ from flask import Blueprint, Response, jsonify, request
 from service.sandbox import writes
 from service.sandbox.documents import Form, Tree, document
 from service.sandbox.gate import MEDIA_TYPE, answer, guard
-from service.sandbox.listing import Query, page_of, parse_query
+from service.sandbox.journal import Entry
+from service.sandbox.listing import Query, page_of, parse_cursor, parse_query
 from service.sandbox.problems import plain, unsupported
 from service.sandbox.resources import RESOURCES
 from service.sandbox.state import Record
@@ -55,13 +56,16 @@ class Resources:
         _allow(type_, "list")
         query = _query(type_, a_list=True)
         with self._world.state.lock:
-            return self._page(type_, query, f"{self._world.url}/api/{type_}", None)
+            self._world.deliveries.callbacks.purge()
+            answered = self._page(type_, query, f"{self._world.url}/api/{type_}", None)
+            self._world.unrest.stir(type_)
+            return answered
 
     def create(self, type_: str) -> Response:
         """POST /api/{type}: 201."""
         _allow(type_, "create")
         query = _query(type_, a_list=False)
-        with self._world.state.lock:
+        with self._world.state.asked_for():
             record = writes.create(self._world, type_, _body())
             return self._one(record, type_, query, 201)
 
@@ -76,7 +80,7 @@ class Resources:
         """PATCH /api/{type}/{id}."""
         _allow(type_, "update")
         query = _query(type_, a_list=False)
-        with self._world.state.lock:
+        with self._world.state.asked_for():
             record = self._find(type_, id_)
             writes.update(self._world, type_, record, _body())
             return self._one(record, type_, query)
@@ -84,7 +88,7 @@ class Resources:
     def delete(self, type_: str, id_: str) -> Response:
         """DELETE /api/{type}/{id}: 204 without a body."""
         _allow(type_, "delete")
-        with self._world.state.lock:
+        with self._world.state.asked_for():
             writes.delete(self._world, self._find(type_, id_))
         return Response(status=204, content_type=MEDIA_TYPE)
 
@@ -92,20 +96,45 @@ class Resources:
         """GET /api/{type}/{id}/{relationship}: where a resource's `related` links lead."""
         _allow(type_, "retrieve")
         relationship = RESOURCES[type_].relationships.get(name)
+        if relationship is not None and relationship.type == "event_stores":
+            return self._event_stores(type_, id_)
         if relationship is None or not relationship.known:
             raise plain(404)
-        query = _query(relationship.type, a_list=bool(relationship.via))
+        query = _query(relationship.type, a_list=relationship.many)
         with self._world.state.lock:
             others = self._world.state.related(self._find(type_, id_), name, relationship)
-            if relationship.via:
+            if relationship.many:
                 address = f"{self._world.url}/api/{type_}/{id_}/{name}"
                 return self._page(relationship.type, query, address, others)
             if not others:
                 return answer({"data": None})
             return self._one(others[0], relationship.type, query)
 
+    def _event_stores(self, type_: str, id_: str) -> Response:
+        """GET /api/{type}/{id}/event_stores: by cursor, and not counted."""
+        cursor = parse_cursor(request.args.items(multi=True))
+        address = f"{self._world.url}/api/{type_}/{id_}/event_stores"
+        with self._world.state.lock:
+            try:
+                entries, more = self._world.state.journal.of(self._find(type_, id_).id, cursor.after, cursor.size)
+            except KeyError:
+                raise unsupported(f"page[after]={cursor.after}") from None
+            records = [self._entry(entry) for entry in entries]
+            body = self._document(records, "event_stores", {}, cursor.query)
+        links = {"first": f"{address}?page[size]={cursor.size}"}
+        if more:
+            links["next"] = f"{address}?page[after]={records[-1].id}&page[size]={cursor.size}"
+        return answer(body | {"links": links})
+
+    def _entry(self, entry: Entry) -> Record:
+        return Record("event_stores", entry.id, entry.attributes(self._world.tokens.application))
+
     def _find(self, type_: str, id_: str) -> Record:
-        record = self._world.state.find(type_, id_)
+        if type_ == "event_stores":
+            entry = self._world.state.journal.find(id_)
+            record = self._entry(entry) if entry else None
+        else:
+            record = self._world.state.find(type_, id_)
         if record is None:
             raise plain(404)
         return record

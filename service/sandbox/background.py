@@ -24,6 +24,7 @@ class _Timed:
     due: float
     turn: int
     job: Job = field(compare=False)
+    counted: bool = field(compare=False, default=True)
 
 
 class Background:
@@ -46,12 +47,11 @@ class Background:
 
     def later(self, seconds: float, job: Job) -> None:
         """Run a short job on the timer thread, `seconds` from now; jobs of one moment run in their order."""
-        with self._wake:
-            if self._closed:
-                return
-            self._outstanding += 1
-            heapq.heappush(self._timed, _Timed(time.monotonic() + seconds, next(self._turns), job))
-            self._wake.notify_all()
+        self._time(seconds, job, counted=True)
+
+    def someday(self, seconds: float, job: Job) -> None:
+        """The same for a job that nobody waits for: until it runs, it is not among what is left to do."""
+        self._time(seconds, job, counted=False)
 
     def in_pool(self, job: Job) -> None:
         """Run a job that may wait, in the pool."""
@@ -69,7 +69,7 @@ class Background:
     def forget(self) -> None:
         """Drop what is timed; what already runs comes to its end."""
         with self._wake:
-            self._outstanding -= len(self._timed)
+            self._outstanding -= sum(timed.counted for timed in self._timed)
             self._timed.clear()
             self._wake.notify_all()
 
@@ -80,6 +80,14 @@ class Background:
             self._wake.notify_all()
         self._timer.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _time(self, seconds: float, job: Job, *, counted: bool) -> None:
+        with self._wake:
+            if self._closed:
+                return
+            self._outstanding += counted
+            heapq.heappush(self._timed, _Timed(time.monotonic() + seconds, next(self._turns), job, counted))
+            self._wake.notify_all()
 
     @staticmethod
     def _run(job: Job) -> None:
@@ -102,6 +110,7 @@ class Background:
                     self._wake.wait(self._timed[0].due - time.monotonic() if self._timed else None)
                 if self._closed:
                     return
-                job = heapq.heappop(self._timed).job
-            self._run(job)
+                timed = heapq.heappop(self._timed)
+                self._outstanding += not timed.counted
+            self._run(timed.job)
             self._done()

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, request
 
+from service.sandbox import backstage
+from service.sandbox.asking import arguments, asked
 from service.sandbox.gate import hang_up
 from service.sandbox.scenarios import SCENARIOS, play
 from service.sandbox.slack import REFUSALS
-from service.sandbox.stage import NewOrder, make_order
 from service.sandbox.trouble import Trouble
 from service.sandbox.world import LOOPBACK, World
 
-T = TypeVar("T")
 SETTLE_SECONDS = 30.0
 ROUTES = {
     "POST /oauth/token": "access tokens, client credentials",
     "/api/{resource}": "orders, order_copies, recurring_order_copies, order_factories, order_subscriptions,"
-    " webhooks, events",
+    " webhooks, events, event_callbacks, event_stores",
     "GET /sandbox/scenarios": "every scenario and what it does",
     "POST /sandbox/scenarios/{name}": "play one; its arguments as a JSON object",
-    "POST /sandbox/orders": "make an order in any state",
+    **backstage.ROUTES,
     "GET /sandbox/calls": "every call of the API received",
     "GET /sandbox/effects": "every effective change, and by whom",
     "GET /sandbox/deliveries": "every attempt to deliver a webhook",
@@ -50,6 +49,7 @@ def control(world: World) -> Blueprint:
     blueprint.before_request(_only_from_here)
     _add_index(blueprint)
     _add_scenarios(blueprint, world)
+    backstage.add_backstage(blueprint, world)
     _add_logs(blueprint, world)
     _add_trouble(blueprint, world)
     _add_slack(blueprint, world)
@@ -74,15 +74,10 @@ def _add_scenarios(blueprint: Blueprint, world: World) -> None:
     def scenario(name: str) -> Response | tuple[Response, int]:
         if name not in SCENARIOS:
             return jsonify(error=f"there is no scenario {name}", scenarios=[*SCENARIOS]), 404
-        arguments = _arguments()
-        wait = arguments.pop("wait", False)
-        made = play(world, name, arguments)
+        given = arguments()
+        wait = given.pop("wait", False)
+        made = play(world, name, given)
         return jsonify(made | {"settled": world.background.settled(SETTLE_SECONDS)} if wait else made)
-
-    @blueprint.post("/sandbox/orders")
-    def orders() -> tuple[Response, int]:
-        made = make_order(world, _asked(NewOrder))
-        return jsonify(id=made.id, **made.attributes), 201
 
 
 def _add_logs(blueprint: Blueprint, world: World) -> None:
@@ -102,7 +97,7 @@ def _add_logs(blueprint: Blueprint, world: World) -> None:
 
     @blueprint.post("/sandbox/settle")
     def settle() -> Response:
-        seconds = float(_arguments().get("timeout", SETTLE_SECONDS))
+        seconds = float(arguments().get("timeout", SETTLE_SECONDS))
         return jsonify(settled=world.background.settled(seconds))
 
     @blueprint.post("/sandbox/reset")
@@ -118,7 +113,7 @@ def _add_trouble(blueprint: Blueprint, world: World) -> None:
 
     @blueprint.post("/sandbox/trouble")
     def order() -> tuple[Response, int]:
-        trouble = _asked(Trouble)
+        trouble = asked(Trouble)
         world.troubles.order(trouble)
         return jsonify(trouble.described()), 201
 
@@ -129,7 +124,7 @@ def _add_trouble(blueprint: Blueprint, world: World) -> None:
 
     @blueprint.post("/sandbox/tokens/age")
     def age() -> Response:
-        seconds = float(_arguments().get("seconds", world.options.token_seconds))
+        seconds = float(arguments().get("seconds", world.options.token_seconds))
         world.tokens.age(seconds)
         return jsonify(seconds=seconds)
 
@@ -186,25 +181,6 @@ def _only_from_here() -> tuple[Response, int] | None:
     if host not in LOOPBACK or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return jsonify(error="the sandbox answers this machine only"), 403
     return None
-
-
-def _arguments() -> dict[str, Any]:
-    try:
-        given = json.loads(request.get_data() or b"{}")
-    except ValueError:
-        raise ValueError("the body must be a JSON object") from None
-    if not isinstance(given, dict):
-        raise ValueError("the body must be a JSON object")  # noqa: TRY004
-    return given
-
-
-def _asked(wanted: type[T]) -> T:
-    """Make a value of the body's members: one that it does not take is the caller's mistake."""
-    arguments = _arguments()
-    strange = set(arguments) - set(inspect.signature(wanted).parameters)
-    if strange:
-        raise ValueError(f"{min(strange)} is not known here")
-    return wanted(**arguments)
 
 
 def _mistake(error: Exception) -> tuple[Response, int]:

@@ -21,8 +21,9 @@ from typing import Any
 import httpx
 
 from service.sandbox.background import Background
+from service.sandbox.callbacks import Callbacks, response
 from service.sandbox.documents import Form, compact, destroyed, document, include_tree
-from service.sandbox.state import Record, State, now
+from service.sandbox.state import Record, State
 
 TIME_LIMIT = 5.0
 RETRIES = 10
@@ -40,6 +41,7 @@ class Delivery:
     url: str
     body: bytes
     headers: dict[str, str]
+    event: str | None
 
 
 @dataclass
@@ -67,6 +69,7 @@ class Deliveries:
     Attributes:
         attempts: {at, webhook, topic, resource, url, attempt, status, error, seconds}, oldest first; `status` is
             None where there was no answer in time, and `attempt` counts from 1.
+        callbacks: what the platform remembers of them.
     """
 
     def __init__(self, state: State, background: Background, form: Form, workers: int, pause: float) -> None:
@@ -80,6 +83,7 @@ class Deliveries:
             pause: seconds before the first retry; the n-th waits n times as long.
         """
         self.attempts: deque[dict[str, Any]] = deque(maxlen=MOST_ATTEMPTS_KEPT)
+        self.callbacks = Callbacks(state)
         self._state = state
         self._background = background
         self._form = form
@@ -96,15 +100,21 @@ class Deliveries:
     def fire(self, topic: str, record: Record, cause: str) -> None:
         """Send an event to every webhook of its topic; the state's lock is held."""
         manner = self._manners.get(cause, Manner())
-        for webhook in self._state.all("webhooks"):
-            if webhook["topic"] != topic or not self._hears(webhook):
-                continue
+        for webhook in self._hearing(topic):
             delivery = self._compose(webhook, topic, record)
             if manner.held is not None:
                 manner.held.append(delivery)
                 continue
             for _ in range(manner.repeat):
                 self._send([delivery])
+
+    def fire_at_nobody(self, topic: str, record: Record, _cause: str) -> None:
+        """Let every attempt to deliver an event fail at once, without a request; the state's lock is held."""
+        for webhook in self._hearing(topic):
+            delivery = self._compose(webhook, topic, record)
+            for attempt in range(1, RETRIES + 2):
+                if self._hears(webhook):
+                    self._note(webhook, delivery, attempt, (None, "ConnectError", 0.0))
 
     def deliver_differently(self, cause: str, manner: Manner) -> None:
         """From now on deliver what this factory causes in another manner."""
@@ -127,6 +137,10 @@ class Deliveries:
         """Close the connections; no attempt may be under way."""
         self._client.close()
 
+    def _hearing(self, topic: str) -> list[Record]:
+        webhooks = self._state.all("webhooks")
+        return [webhook for webhook in webhooks if webhook["topic"] == topic and self._hears(webhook)]
+
     @staticmethod
     def _hears(webhook: Record) -> bool:
         return webhook["disabled_at"] is None and webhook["circuit_state"] == "closed"
@@ -143,7 +157,8 @@ class Deliveries:
             "X-CommerceLayer-Topic": topic,
             "X-CommerceLayer-Signature": signature(webhook["shared_secret"], body),
         }
-        return Delivery(webhook.id, topic, record.id, webhook["callback_url"], body, headers)
+        event = self._state.event_of(record, topic)
+        return Delivery(webhook.id, topic, record.id, webhook["callback_url"], body, headers, event)
 
     def _send(self, deliveries: list[Delivery]) -> None:
         """Make the first attempt of each, in turn."""
@@ -159,31 +174,38 @@ class Deliveries:
             webhook = self._state.find("webhooks", delivery.webhook)
             if webhook is None or not self._hears(webhook):
                 return
-        status, error, seconds = self._post(delivery)
-        success = status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+        outcome = self._post(delivery)
         with self._state.lock:
-            self.attempts.append(
-                {
-                    "at": now(),
-                    "webhook": delivery.webhook,
-                    "topic": delivery.topic,
-                    "resource": delivery.resource,
-                    "url": delivery.url,
-                    "attempt": attempt,
-                    "status": status,
-                    "error": error,
-                    "seconds": round(seconds, 3),
-                }
-            )
-            failures = 0 if success else webhook["circuit_failure_count"] + 1
-            webhook.attributes["circuit_failure_count"] = failures
-            if failures >= CIRCUIT_LIMIT:
-                webhook.attributes["circuit_state"] = "open"
+            success = self._note(webhook, delivery, attempt, outcome)
         if not success and attempt <= RETRIES:
             self._background.later(
                 self._pause * attempt,
                 lambda: self._background.in_pool(lambda: self._attempt(delivery, attempt + 1)),
             )
+
+    def _note(self, webhook: Record, delivery: Delivery, attempt: int, outcome: tuple[int | None, str, float]) -> bool:
+        """Enter one attempt in the logs and on the webhook's circuit; whether it was a success."""
+        status, error, seconds = outcome
+        self.attempts.append(
+            {
+                "at": self._state.now(),
+                "webhook": delivery.webhook,
+                "topic": delivery.topic,
+                "resource": delivery.resource,
+                "url": delivery.url,
+                "attempt": attempt,
+                "status": status,
+                "error": error,
+                "seconds": round(seconds, 3),
+            }
+        )
+        self.callbacks.keep(delivery.url, delivery.body, response(status, error), delivery.webhook, delivery.event)
+        success = status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+        # Transient: neither changes `updated_at`.
+        webhook.attributes["circuit_failure_count"] = 0 if success else webhook["circuit_failure_count"] + 1
+        if webhook["circuit_failure_count"] >= CIRCUIT_LIMIT:
+            webhook.attributes["circuit_state"] = "open"
+        return success
 
     def _post(self, delivery: Delivery) -> tuple[int | None, str, float]:
         """Post once: the status or None, what went wrong, and the seconds it took."""

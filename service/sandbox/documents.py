@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.sandbox.callbacks import as_jsonb
 from service.sandbox.problems import unsupported
 from service.sandbox.resources import RESOURCES, Relationship
 from service.sandbox.state import Record, State
@@ -116,7 +117,8 @@ def _attributes(form: Form, record: Record, type_: str) -> dict[str, Any]:
         if wanted is not None and name not in wanted:
             continue
         if name != "type":
-            values[name] = record.attributes[name]
+            value = record.attributes[name]
+            values[name] = as_jsonb(value) if isinstance(value, bytes) else value
         elif form.rest:
             values[name] = record.type
     return values
@@ -131,7 +133,7 @@ def _relationship(
     if linked:
         others = state.related(record, name, relationship)
         linkage = [{"type": relationship.type, "id": other.id} for other in others]
-        body["data"] = linkage if relationship.via else next(iter(linkage), None)
+        body["data"] = linkage if relationship.many else next(iter(linkage), None)
     return body
 
 

@@ -41,7 +41,7 @@ def throttled() -> Response:
 
 def hang_up() -> None:
     """Close the connection under the request; what is returned afterwards is never seen."""
-    connection = request.environ.get("werkzeug.socket")
+    connection = request.environ.get("sandbox.connection")
     if isinstance(connection, socket.socket):
         connection.shutdown(socket.SHUT_RDWR)
 

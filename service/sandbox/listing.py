@@ -8,10 +8,10 @@ Pagination, Filtering data, Sorting results). Whatever a resource does not offer
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from operator import attrgetter
 from urllib.parse import quote
 
 from service.sandbox.documents import Fields, Tree, include_tree
@@ -95,6 +95,32 @@ def parse_query(type_: str, parameters: Iterable[tuple[str, str]], *, a_list: bo
     return Query(number, size, tuple(order), tuple(filters), tree, fields, "".join(rest))
 
 
+@dataclass(frozen=True)
+class Cursor:
+    """What a list that is paged by cursor was asked: the id before the page, its size, and sparse fields."""
+
+    after: str
+    size: int
+    query: Query
+
+
+def parse_cursor(parameters: Iterable[tuple[str, str]]) -> Cursor:
+    """Read the parameters of a list of event stores, which neither filters, sorts nor includes.
+
+    Raises:
+        Problem: 400, a parameter that is not offered.
+    """
+    after, size, rest = "", PAGE_SIZE, []
+    for name, value in parameters:
+        if name == "page[after]":
+            after = value
+        elif name == "page[size]":
+            size = _whole(name, value, LARGEST_PAGE)
+        else:
+            rest.append((name, value))
+    return Cursor(after, size, parse_query("event_stores", rest, a_list=False))
+
+
 def page_of(state: State, type_: str, query: Query, address: str, among: Iterable[Record] | None = None) -> Page:
     """Find one page.
 
@@ -105,10 +131,11 @@ def page_of(state: State, type_: str, query: Query, address: str, among: Iterabl
         address: the list's absolute URL, for its links.
         among: the records to choose from, by default all of the resource.
     """
-    candidates = state.all(type_) if among is None else among
-    found = [record for record in candidates if all(holds(state, record) for holds in query.filters)]
+    found = [*(state.all(type_) if among is None else among)]
+    for chosen in query.filters:
+        found = chosen(state, found)
     for name, descending in reversed(query.order):
-        found.sort(key=_sorter(name), reverse=descending)
+        found = _sorted(found, name, descending=descending)
     pages = max(1, ceil(len(found) / query.size))
     start = (query.number - 1) * query.size
 
@@ -146,11 +173,11 @@ def _sort_key(type_: str, part: str) -> tuple[str, bool]:
     return name, part.startswith("-")
 
 
-def _sorter(name: str) -> Callable[[Record], tuple[bool, Any]]:
+def _sorted(records: list[Record], name: str, *, descending: bool) -> list[Record]:
     """Sort as the provider's database does: nulls after every value, and before them when descending."""
-
-    def key(record: Record) -> tuple[bool, Any]:
-        value = {"id": record.id, "type": record.type}.get(name, record.attributes.get(name))
-        return (value is None, "" if value is None else value)
-
-    return key
+    if name in ("id", "type"):
+        return sorted(records, key=attrgetter(name), reverse=descending)
+    nulls = [record for record in records if record.attributes[name] is None]
+    others = [record for record in records if record.attributes[name] is not None] if nulls else records
+    others = sorted(others, key=lambda record: record.attributes[name], reverse=descending)
+    return nulls + others if descending else others + nulls

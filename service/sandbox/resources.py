@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+# How many of "the last" callbacks are shown is not public.
+NEWEST_CALLBACKS = 25
 Kind = Literal["string", "integer", "float", "boolean", "datetime", "object", "array"]
 
 
@@ -30,23 +32,32 @@ class Relationship:
         type: the resource on the other side.
         flags: as for attributes.
         via: for a to-many, the relationship of the other side that leads back here; empty for a to-one.
+        newest: for a to-many, only so many, the newest first; 0 for all of them, oldest first.
+        same: for a to-many, an attribute here and one of the other side that must be equal.
         known: False where the sandbox keeps nothing on the other side and only shows the links.
     """
 
     type: str
     flags: str = ""
     via: str = ""
+    newest: int = 0
+    same: tuple[str, str] | None = None
     known: bool = True
+
+    @property
+    def many(self) -> bool:
+        """Whether it leads to any number of resources."""
+        return bool(self.via or self.same)
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource: attributes and relationships in the order in which they are written, and its triggers."""
+    """One resource: attributes and relationships in the order in which they are written; triggers with their flags."""
 
     attributes: dict[str, Attribute]
     relationships: dict[str, Relationship]
     actions: frozenset[str] = frozenset({"list", "retrieve", "create", "update", "delete"})
-    triggers: frozenset[str] = frozenset()
+    triggers: dict[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = field(default=())
 
 
@@ -130,7 +141,9 @@ ORDERS = Resource(
         **_EVENTS,
     },
     actions=frozenset({"list", "retrieve", "create", "update"}),
-    triggers=frozenset({"_pending", "_place", "_cancel", "_approve", "_approve_and_capture", "_capture", "_refund"}),
+    triggers=dict.fromkeys(
+        ("_pending", "_place", "_cancel", "_approve", "_approve_and_capture", "_capture", "_refund"), "u"
+    ),
 )
 ORDER_SUBSCRIPTIONS = Resource(
     attributes={
@@ -166,7 +179,7 @@ ORDER_SUBSCRIPTIONS = Resource(
         "event_stores": _EVENTS["event_stores"],
     },
     actions=frozenset({"list", "retrieve", "create", "update"}),
-    triggers=frozenset({"_activate", "_deactivate", "_cancel"}),
+    triggers=dict.fromkeys(("_activate", "_deactivate", "_cancel"), "u"),
     required=("frequency", "source_order"),
 )
 WEBHOOKS = Resource(
@@ -176,27 +189,51 @@ WEBHOOKS = Resource(
         "callback_url": Attribute("string", "cuf"),
         "include_resources": Attribute("array", "cuf"),
         "disabled_at": Attribute("datetime", "fqs"),
-        "circuit_state": Attribute("string", "fqs", default="closed"),
-        "circuit_failure_count": Attribute("integer", "fqs", default=0),
+        # Transient: no part of the row, so neither filters nor sorts.
+        "circuit_state": Attribute("string", "f", default="closed"),
+        "circuit_failure_count": Attribute("integer", "f", default=0),
         "shared_secret": Attribute("string", "f"),
         **_MARKS,
     },
     relationships={
-        "last_event_callbacks": Relationship("event_callbacks", known=False),
-        "event_stores": Relationship("event_stores", known=False),
+        "last_event_callbacks": Relationship("event_callbacks", via="webhook", newest=NEWEST_CALLBACKS),
+        "event_stores": _EVENTS["event_stores"],
     },
-    triggers=frozenset({"_enable", "_disable", "_reset_circuit"}),
+    triggers={"_enable": "cu", "_disable": "cu", "_reset_circuit": "u", "_regenerate_shared_secret": "u"},
     required=("topic", "callback_url"),
 )
 EVENTS = Resource(
     attributes={"name": Attribute("string", "fqs"), **_MARKS},
     relationships={
-        "webhooks": Relationship("webhooks", known=False),
-        "last_event_callbacks": Relationship("event_callbacks", known=False),
+        "webhooks": Relationship("webhooks", same=("name", "topic")),
+        "last_event_callbacks": Relationship("event_callbacks", via="event", newest=NEWEST_CALLBACKS),
         "event_stores": Relationship("event_stores", known=False),
     },
     actions=frozenset({"list", "retrieve", "update"}),
-    triggers=frozenset({"_trigger"}),
+    triggers={"_trigger": "u"},
+)
+EVENT_CALLBACKS = Resource(
+    attributes={
+        "callback_url": Attribute("string", "fq"),
+        "payload": Attribute("object", "f"),
+        "response_code": Attribute("string", "fqs"),
+        "response_message": Attribute("string", "fqs"),
+        **_MARKS,
+    },
+    relationships={"webhook": Relationship("webhooks", "q")},
+    actions=frozenset({"list", "retrieve"}),
+)
+EVENT_STORES = Resource(
+    attributes={
+        "resource_type": Attribute("string", "f"),
+        "resource_id": Attribute("string", "f"),
+        "event": Attribute("string", "f"),
+        "payload": Attribute("object", "f"),
+        "who": Attribute("object", "f"),
+        "created_at": Attribute("datetime", "f"),
+    },
+    relationships={},
+    actions=frozenset({"retrieve"}),
 )
 
 RESOURCES: dict[str, Resource] = {
@@ -207,6 +244,8 @@ RESOURCES: dict[str, Resource] = {
     "order_subscriptions": ORDER_SUBSCRIPTIONS,
     "webhooks": WEBHOOKS,
     "events": EVENTS,
+    "event_callbacks": EVENT_CALLBACKS,
+    "event_stores": EVENT_STORES,
 }
 
 # `order_factories` is the umbrella over these two and keeps nothing of its own.

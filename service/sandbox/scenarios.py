@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from service.sandbox.copies import Course
 from service.sandbox.delivery import Manner
 from service.sandbox.stage import (
     Errors,
@@ -19,10 +20,12 @@ from service.sandbox.stage import (
     ids_of,
     make_order,
     make_subscription,
+    play_copy,
     start_copy,
     wait_for_end,
 )
-from service.sandbox.state import Record, new_id, now
+from service.sandbox.state import new_id, now
+from service.sandbox.stories import STORIES
 from service.sandbox.trouble import Trouble
 from service.sandbox.world import World
 
@@ -35,33 +38,33 @@ _OUT_OF_STOCK: Errors = {"line_items": ["out of stock"]}
 
 def good_copy(world: World, *, cents: int = 15_300) -> Made:
     """A copy that was asked to cancel its source completes, and the platform cancels the source."""
-    return _play_copy(world, make_order(world, NewOrder(cents=cents)), cancel_source_order=True)
+    return play_copy(world, make_order(world, NewOrder(cents=cents)), cancel_source_order=True)
 
 
 def forgotten_source(world: World) -> Made:
     """A copy that was asked to cancel its source completes, and the platform forgets to cancel it."""
-    return _play_copy(world, make_order(world), forgets_source=True, cancel_source_order=True)
+    return play_copy(world, make_order(world), course=Course(forgets_source=True), cancel_source_order=True)
 
 
 def metadata_copy(world: World, *, key: str = "cancel_source_order") -> Made:
     """A copy completes whose cancellation is wished by a key of its metadata only, so the platform does nothing."""
-    return _play_copy(world, make_order(world), metadata={key: True})
+    return play_copy(world, make_order(world), metadata={key: True})
 
 
 def unplaced_target(world: World, *, cancel_source_order: bool = False) -> Made:
     """A copy completes without its target being placed, because nobody asked for it."""
-    return _play_copy(world, make_order(world), place_target_order=False, cancel_source_order=cancel_source_order)
+    return play_copy(world, make_order(world), place_target_order=False, cancel_source_order=cancel_source_order)
 
 
 def skip_errors(world: World, *, errors: Errors = _OUT_OF_STOCK, cancel_source_order: bool = False) -> Made:
     """A copy that skips errors completes with some, and its target lacks what the source had."""
     source = make_order(world, NewOrder(errors=errors))
-    return _play_copy(world, source, skip_errors=True, cancel_source_order=cancel_source_order)
+    return play_copy(world, source, skip_errors=True, cancel_source_order=cancel_source_order)
 
 
 def failing_copy(world: World, *, errors: Errors = _OUT_OF_STOCK, cancel_source_order: bool = True) -> Made:
     """A copy fails, makes no target, and leaves its source alone."""
-    return _play_copy(world, make_order(world, NewOrder(errors=errors)), cancel_source_order=cancel_source_order)
+    return play_copy(world, make_order(world, NewOrder(errors=errors)), cancel_source_order=cancel_source_order)
 
 
 def good_renewal(world: World, *, subscription: str = "", manual: bool = False) -> Made:
@@ -115,6 +118,7 @@ SCENARIOS: dict[str, Scenario] = {
     "reordered": reordered,
     "storm": storm,
     "outage": outage,
+    **STORIES,
 }
 
 
@@ -142,12 +146,6 @@ def play(world: World, name: str, arguments: Mapping[str, Any]) -> Made:
     return scenario(world, **arguments)
 
 
-def _play_copy(world: World, source: Record, *, forgets_source: bool = False, **attributes: Any) -> Made:
-    made = start_copy(world, source, forgets_source=forgets_source, **attributes)
-    wait_for_end(world, [made])
-    return ids_of(made)
-
-
 def _play_manner(world: World, manner: Manner) -> Made:
     id_ = new_id()
     world.deliveries.deliver_differently(id_, manner)
@@ -166,14 +164,11 @@ def _play_renewal(world: World, subscription_id: str, errors: Errors, *, manual:
         if subscription_id not in ("", subscription.id):
             raise ValueError(f"there is no subscription {subscription_id}")
         subscription.flaws = checked(errors)
-        source = state.find("orders", subscription.relations["source_order"])
-    if source is None:
-        raise ValueError(f"the subscription {subscription.id} has no source order")
-    if manual:
-        made = start_copy(world, source, subscription=subscription)
-    else:
-        relations: dict[str, str | None] = {"source_order": source.id, "order_subscription": subscription.id}
-        made = world.copies.make("recurring_order_copies", {"place_target_order": True}, relations)
+        if state.find("orders", subscription.relations["source_order"]) is None:
+            raise ValueError(f"the subscription {subscription.id} has no source order")
+        if manual:
+            subscription.habits |= {"manual"}
+        made = world.runs.start(subscription)
     wait_for_end(world, [made])
     return ids_of(made)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -12,65 +10,20 @@ from typing import Any, Self
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from service.sandbox import scenarios, stage
+from service.sandbox import bulk, scenarios, stage, webhooks
 from service.sandbox.api import authorization, resources
 from service.sandbox.control import control
 from service.sandbox.trouble import Trouble
+from service.sandbox.unrest import Disquiet
+from service.sandbox.wire import Server
 from service.sandbox.world import Options, World
-
-# Clients that connect in the same instant wait their turn instead of being refused.
-BACKLOG = 512
-
-
-class _Handler(WSGIRequestHandler):
-    """Silent: the sandbox has its own log of calls."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
 
 
 class _JSON(DefaultJSONProvider):
     """Logs are read by people: their members stay in the order in which they are written."""
 
     sort_keys = False
-
-
-class _Server(ThreadedWSGIServer):
-    """A thread per connection, all of which end with the server."""
-
-    daemon_threads = False
-    block_on_close = True
-
-    def __init__(self, host: str, port: int, app: Flask) -> None:
-        self._connections: set[socket.socket] = set()
-        self._connections_lock = threading.Lock()
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # Bound here, because werkzeug ends the process where a port is taken.
-        with socket.create_server((host, port), family=family, backlog=BACKLOG) as listening:
-            super().__init__(host, listening.getsockname()[1], app, _Handler, fd=listening.fileno())
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection, and serve it in a thread."""
-        with self._connections_lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Forget the connection and close it."""
-        with self._connections_lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        """End the connections that wait for a request, so that their threads end; answers are still written."""
-        with self._connections_lock:
-            for connection in self._connections:
-                # The client may have been quicker.
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RD)
-        super().server_close()
 
 
 class Sandbox:
@@ -98,7 +51,7 @@ class Sandbox:
         """
         self.options = options or Options(**settings)
         self._world = World(self.options)
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -117,7 +70,7 @@ class Sandbox:
         for blueprint in (authorization(self._world), resources(self._world), control(self._world)):
             app.register_blueprint(blueprint)
         try:
-            self._server = _Server(self.options.host, self.options.port, app)
+            self._server = Server(self.options.host, self.options.port, app)
         except OSError:
             self._world.close()
             raise
@@ -134,6 +87,7 @@ class Sandbox:
         self._world.stopping.set()
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
+            self._server.server_close()
             self._thread.join()
             self._server = None
         self._world.close()
@@ -151,6 +105,27 @@ class Sandbox:
     def make_order(self, **attributes: Any) -> str:
         """Make an order in any state, with the attributes of `stage.NewOrder`; its id."""
         return stage.make_order(self._world, stage.NewOrder(**attributes)).id
+
+    def make_factories(self, **crowd: Any) -> dict[str, Any]:
+        """Make many factories that lived in the past and of which nobody was told, with the fields of `bulk.Crowd`."""
+        return bulk.make_crowd(self._world, bulk.Crowd(**crowd), bulk.ignore)
+
+    def make_subscription(self, **attributes: Any) -> str:
+        """Make a subscription, with the attributes of `stage.NewSubscription`; its id."""
+        return stage.make_subscription(self._world, stage.NewSubscription(**attributes)).id
+
+    def change_webhook(self, webhook: str, **changes: Any) -> None:
+        """Change a webhook by hand: its id or topic, attributes by name, and `disabled`.
+
+        Raises:
+            KeyError: there is no such webhook.
+            ValueError: something that cannot be changed.
+        """
+        webhooks.drift(self._world, webhook, changes)
+
+    def unrest(self, **kind: Any) -> None:
+        """Touch rows after each list call, with the fields of `unrest.Disquiet`; zero rows is rest."""
+        self._world.unrest.order(Disquiet(**kind))
 
     def settle(self, timeout: float = 30.0) -> bool:
         """Wait, at most `timeout` seconds, until no copy runs and no delivery is under way; tell whether it is so."""
@@ -184,6 +159,11 @@ class Sandbox:
         """Every attempt to deliver a webhook: {at, topic, resource, attempt, status, …}, oldest first."""
         with self._world.state.lock:
             return [*self._world.deliveries.attempts]
+
+    @property
+    def budgets(self) -> list[dict[str, Any]]:
+        """Every rate limit's window that was used: {endpoint, seconds, limit, used, highest, at, exceeded}."""
+        return self._world.limits.budgets()
 
     @property
     def slack(self) -> list[dict[str, Any]]:

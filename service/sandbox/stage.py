@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from service.sandbox.copies import USUAL, Course
+from service.sandbox.frequency import next_run
 from service.sandbox.orders import price
-from service.sandbox.state import ENDED, Record, now
+from service.sandbox.state import ENDED, Record, iso
 from service.sandbox.world import World
 
 Made = dict[str, Any]
@@ -29,6 +32,7 @@ class NewOrder:
         customer_email: whose it is.
         metadata: free JSON.
         errors: what a copy of this order meets: {attribute: [messages]}.
+        imported: an import makes it, so nothing is told of that.
     """
 
     status: str = "placed"
@@ -39,6 +43,7 @@ class NewOrder:
     customer_email: str = "customer@example.com"
     metadata: dict[str, Any] = field(default_factory=dict)
     errors: Errors = field(default_factory=dict)
+    imported: bool = False
 
 
 def make_order(world: World, wanted: NewOrder | None = None) -> Record:
@@ -47,7 +52,8 @@ def make_order(world: World, wanted: NewOrder | None = None) -> Record:
     Raises:
         ValueError: the errors are not lists of messages by attribute.
     """
-    state, wanted, stamp = world.state, wanted or NewOrder(), now()
+    state, wanted = world.state, wanted or NewOrder()
+    stamp = state.now()
     flaws = checked(wanted.errors)
     attributes = {
         "status": wanted.status,
@@ -64,7 +70,8 @@ def make_order(world: World, wanted: NewOrder | None = None) -> Record:
         numbered = {"number": state.number()} | attributes | price(wanted.cents)
         made = state.add("orders", numbered, {"order_subscription": None})
         made.flaws = flaws
-        state.fire("create", made)
+        if not wanted.imported:
+            state.fire("create", made)
     return made
 
 
@@ -73,7 +80,7 @@ def start_copy(
     source: Record,
     *,
     id_: str | None = None,
-    forgets_source: bool = False,
+    course: Course = USUAL,
     subscription: Record | None = None,
     **attributes: Any,
 ) -> Record:
@@ -83,27 +90,84 @@ def start_copy(
         {"place_target_order": True} | attributes,
         {"source_order": source.id, "order_subscription": subscription.id if subscription else None},
         id_=id_,
-        forgets_source=forgets_source,
+        course=course,
     )
 
 
-def make_subscription(world: World) -> Record:
-    """Make an active monthly subscription with a fulfilled, paid source order."""
-    source = make_order(world, NewOrder(status="approved", payment_status="paid", fulfillment_status="fulfilled"))
-    made = world.state.add(
-        "order_subscriptions",
-        {
-            "number": world.state.number(),
-            "status": "active",
-            "frequency": "monthly",
-            "customer_email": source["customer_email"],
-            "starts_at": source["placed_at"],
-        },
-        {"source_order": source.id},
-    )
-    world.state.fire("create", made)
-    world.state.fire("activate", made)
+@dataclass(frozen=True, kw_only=True)
+class NewSubscription:
+    """What a subscription that is made for a story shall look like.
+
+    Attributes:
+        frequency: hourly, daily, weekly, monthly and so on, or a crontab.
+        next_run_at: an ISO time, also one that has passed; empty for one period from now.
+        in_seconds: the next run so many seconds from now instead.
+        renewal_alert_period: hours.
+        manual: its runs are order copies.
+        absent: its runs do not happen.
+        errors: what its runs meet: {attribute: [messages]}.
+        imported: an import makes it, so nothing is told of that.
+    """
+
+    frequency: str = "monthly"
+    next_run_at: str = ""
+    in_seconds: float | None = None
+    renewal_alert_period: int = 1
+    manual: bool = False
+    absent: bool = False
+    errors: Errors = field(default_factory=dict)
+    imported: bool = False
+
+
+def make_subscription(world: World, wanted: NewSubscription | None = None) -> Record:
+    """Make an active subscription with a fulfilled, paid source order; it runs when its time comes.
+
+    Raises:
+        ValueError: a frequency or time that cannot be read.
+    """
+    state, wanted = world.state, wanted or NewSubscription()
+    present = datetime.fromisoformat(state.now())
+    due = next_run(wanted.frequency, present)
+    if wanted.next_run_at:
+        due = datetime.fromisoformat(wanted.next_run_at)
+    if wanted.in_seconds is not None:
+        due = present + timedelta(seconds=float(wanted.in_seconds))
+    flaws = checked(wanted.errors)
+    with state.lock:
+        source = make_order(
+            world,
+            NewOrder(
+                status="approved", payment_status="paid", fulfillment_status="fulfilled", imported=wanted.imported
+            ),
+        )
+        made = state.add(
+            "order_subscriptions",
+            {
+                "number": state.number(),
+                "status": "active",
+                "frequency": wanted.frequency,
+                "renewal_alert_period": wanted.renewal_alert_period,
+                "customer_email": source["customer_email"],
+                "starts_at": source["placed_at"],
+                "next_run_at": iso(due if due.tzinfo else due.replace(tzinfo=UTC)),
+            },
+            {"source_order": source.id},
+        )
+        made.flaws = flaws
+        habits = {"manual": wanted.manual, "absent": wanted.absent}
+        made.habits = frozenset(name for name, has in habits.items() if has)
+        if not wanted.imported:
+            state.fire("create", made)
+            state.fire("activate", made)
+        world.runs.plan(made)
     return made
+
+
+def play_copy(world: World, source: Record, *, course: Course = USUAL, **attributes: Any) -> Made:
+    """Let a copy run to its end; its ids."""
+    made = start_copy(world, source, course=course, **attributes)
+    wait_for_end(world, [made])
+    return ids_of(made)
 
 
 def wait_for_end(world: World, factories: list[Record]) -> None:
@@ -112,7 +176,8 @@ def wait_for_end(world: World, factories: list[Record]) -> None:
 
     def ended() -> bool:
         # Only the newest is looked at, so that a storm's waiting stays cheap.
-        while running and running[-1]["status"] in ENDED:
+        # One that gets stuck has come as far as it will.
+        while running and (running[-1]["status"] in ENDED or world.copies.is_stuck(running[-1])):
             running.pop()
         return not running or world.stopping.is_set()
 

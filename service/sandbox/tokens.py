@@ -49,6 +49,11 @@ class Tokens:
         self._current: tuple[str, float] | None = None
         self._older_by = 0.0
 
+    @property
+    def application(self) -> dict[str, Any]:
+        """The application that the tokens belong to, as claims and event stores name it."""
+        return {"id": self._client.organization[::-1], "kind": "integration", "public": False}
+
     def knows(self, client_id: str, client_secret: str) -> bool:
         """Tell whether these are the client's credentials."""
         given = f"{client_id}\0{client_secret}".encode()
@@ -102,12 +107,7 @@ class Tokens:
                 "enterprise": False,
                 "region": "eu-west-1",
             },
-            "application": {
-                "id": self._client.organization[::-1],
-                "client_id": self._client.id,
-                "kind": "integration",
-                "public": False,
-            },
+            "application": self.application | {"client_id": self._client.id},
             "scope": _SCOPE,
             "exp": issued + self._life,
             "test": self._client.mode == "test",

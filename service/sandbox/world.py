@@ -16,10 +16,12 @@ from service.sandbox.copies import Copies
 from service.sandbox.delivery import Deliveries
 from service.sandbox.documents import Form
 from service.sandbox.limits import Limits
+from service.sandbox.runs import Runs
 from service.sandbox.slack import Slack
 from service.sandbox.state import State
 from service.sandbox.tokens import Client, Tokens
 from service.sandbox.trouble import Troubles
+from service.sandbox.unrest import Disquiet, Unrest
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_CALLS = 100_000
@@ -46,6 +48,7 @@ class Options:
         workers: most deliveries under way together.
         token_seconds: how long an access token lives.
         rate_limits: whether requests beyond the provider's limits are answered 429.
+        restless_rows: how many rows of a listed resource are touched after each list call.
     """
 
     organization: str = "xRRkjDFafe"
@@ -62,6 +65,7 @@ class Options:
     workers: int = 16
     token_seconds: int = 7200
     rate_limits: bool = False
+    restless_rows: int = 0
 
     def __post_init__(self) -> None:
         mistakes = []
@@ -96,11 +100,14 @@ class World:
         self.deliveries = Deliveries(self.state, self.background, form, options.workers, options.retry_seconds)
         self.state.listener = self.deliveries.fire
         self.copies = Copies(self.state, self.background, options.step_seconds)
+        self.runs = Runs(self.state, self.background, self.copies)
         client = Client(options.organization, options.slug, options.mode, options.client_id, options.client_secret)
         self.tokens = Tokens(client, options.token_seconds)
         self.limits = Limits(options.mode, enforced=options.rate_limits)
         self.troubles = Troubles()
         self.slack = Slack()
+        self.unrest = Unrest(self.state)
+        self.unrest.order(Disquiet(rows=options.restless_rows))
         self._seed()
 
     def reset(self) -> None:
@@ -110,10 +117,12 @@ class World:
         with self.state.lock:
             self.state.clear()
             self.deliveries.forget()
+            self.copies.forget()
             self._seed()
         self.calls.clear()
         self.limits.forget()
         self.slack.forget()
+        self.unrest.order(Disquiet(rows=self.options.restless_rows))
 
     def close(self) -> None:
         """Stop what runs in the background; a delivery under way may take its time limit."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
-from service.sandbox.documents import include_tree
+from service.sandbox import webhooks
+from service.sandbox.frequency import next_run
 from service.sandbox.orders import pull
-from service.sandbox.problems import Problem, invalid, plain, unsupported
+from service.sandbox.problems import invalid, plain, unsupported
 from service.sandbox.resources import COPIES, RESOURCES, Attribute
-from service.sandbox.state import Record, new_id, now
-from service.sandbox.world import World, is_loopback, new_secret
+from service.sandbox.state import Record, iso, now
+from service.sandbox.world import World
 
-_TOPIC = re.compile(r"[a-z_]+\.[a-z_]+")
 _KINDS: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "datetime": (str,),
@@ -46,7 +46,10 @@ def create(world: World, type_: str, body: object) -> Record:
         if subscription is not None:
             attributes.setdefault("place_target_order", subscription["place_target_order"])
         return world.copies.make(type_, attributes, relations)
-    return _CREATIONS[type_](world, attributes, relations, triggers)
+    made = _CREATIONS[type_](world, attributes, relations, triggers)
+    if type_ == "order_subscriptions":
+        world.runs.plan(made)
+    return made
 
 
 def update(world: World, type_: str, record: Record, body: object) -> None:
@@ -62,11 +65,17 @@ def update(world: World, type_: str, record: Record, body: object) -> None:
         raise unsupported(min(data["relationships"]))
     attributes, triggers = _attributes(type_, data, "u")
     if type_ == "webhooks":
-        _check_webhook(world, attributes, record)
+        webhooks.check(world, attributes, record)
+    if type_ == "order_subscriptions":
+        _check_frequency(attributes)
+        if attributes.get("next_run_at") and attributes["next_run_at"] <= now():
+            raise invalid("next_run_at", "must be in the future", error="future")
     for trigger in triggers:
         _pull(world, record, trigger)
     if attributes:
         world.state.change(record, **attributes)
+    if type_ == "order_subscriptions":
+        world.runs.plan(record)
 
 
 def delete(world: World, record: Record) -> None:
@@ -95,7 +104,7 @@ def _attributes(type_: str, data: dict[str, Any], flag: str) -> tuple[Attributes
     """The attributes a body sets and the triggers it pulls."""
     resource, values, triggers = RESOURCES[type_], {}, []
     for name, value in data.get("attributes", {}).items():
-        if name in resource.triggers:
+        if flag in resource.triggers.get(name, ""):
             if not isinstance(value, bool):
                 raise invalid(name, "is invalid", error="invalid")
             if value:
@@ -104,16 +113,27 @@ def _attributes(type_: str, data: dict[str, Any], flag: str) -> tuple[Attributes
         attribute = resource.attributes.get(name)
         if attribute is None or flag not in attribute.flags:
             raise unsupported(name)
-        _check_kind(name, attribute, value)
-        values[name] = value
+        values[name] = _checked(name, attribute, value)
     return values, triggers
 
 
-def _check_kind(name: str, attribute: Attribute, value: object) -> None:
+def _checked(name: str, attribute: Attribute, value: Any) -> Any:
+    """A value of the attribute's kind; a time becomes one of ours.
+
+    Raises:
+        Problem: 422, it is of another kind.
+    """
     # In Python a bool is an int; in JSON it is not.
     wrong_bool = isinstance(value, bool) and attribute.kind != "boolean"
     if value is not None and (wrong_bool or not isinstance(value, _KINDS[attribute.kind])):
         raise invalid(name, "is invalid", error="invalid")
+    if attribute.kind != "datetime" or value is None:
+        return value
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise invalid(name, "is invalid", error="invalid") from None
+    return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _relations(world: World, type_: str, data: dict[str, Any]) -> Relations:
@@ -149,6 +169,10 @@ def _create_subscription(world: World, attributes: Attributes, relations: Relati
         "customer_email": source["customer_email"] if source else None,
         "starts_at": now(),
     } | attributes
+    _check_frequency(attributes)
+    if active:
+        first = next_run(attributes["frequency"], datetime.fromisoformat(attributes["starts_at"]))
+        attributes["next_run_at"] = iso(first)
     made = world.state.add("order_subscriptions", attributes, relations)
     world.state.fire("create", made)
     if active:
@@ -156,39 +180,19 @@ def _create_subscription(world: World, attributes: Attributes, relations: Relati
     return made
 
 
-def _create_webhook(world: World, attributes: Attributes, relations: Relations, triggers: list[str]) -> Record:
-    id_ = new_id()
-    attributes.setdefault("name", f"Webhook {id_}")
-    _check_webhook(world, attributes, None)
-    attributes["disabled_at"] = now() if "_disable" in triggers else None
-    attributes["shared_secret"] = new_secret()
-    return world.state.add("webhooks", attributes, relations, id_)
-
-
 _CREATIONS: dict[str, Callable[[World, Attributes, Relations, list[str]], Record]] = {
     "orders": _create_order,
     "order_subscriptions": _create_subscription,
-    "webhooks": _create_webhook,
+    "webhooks": webhooks.create,
 }
 
 
-def _check_webhook(world: World, attributes: Attributes, record: Record | None) -> None:
-    if "topic" in attributes and not _TOPIC.fullmatch(str(attributes["topic"])):
-        raise invalid("topic", "is not included in the list", error="inclusion")
-    # The sandbox's own rule: it must never post beyond this machine.
-    if "callback_url" in attributes and not is_loopback(str(attributes["callback_url"])):
-        raise invalid("callback_url", "must be an http address of this machine", error="invalid")
-    others = (other for other in world.state.all("webhooks") if other is not record)
-    if any(other["name"] == attributes.get("name") for other in others):
-        raise invalid("name", "has already been taken", error="taken")
-    topic = str(attributes.get("topic") or (record["topic"] if record else ""))
-    type_ = topic.partition(".")[0]
-    paths = attributes.get("include_resources") or []
+def _check_frequency(attributes: Attributes) -> None:
     try:
-        if type_ in RESOURCES:
-            include_tree(type_, map(str, paths))
-    except Problem:
-        raise invalid("include_resources", "is not included in the list", error="inclusion") from None
+        if "frequency" in attributes:
+            next_run(str(attributes["frequency"]), datetime.now(UTC))
+    except ValueError:
+        raise invalid("frequency", "is invalid", error="invalid") from None
 
 
 def _pull(world: World, record: Record, trigger: str) -> None:
@@ -197,21 +201,23 @@ def _pull(world: World, record: Record, trigger: str) -> None:
     elif record.type == "order_subscriptions":
         status = {"_activate": "active", "_deactivate": "inactive", "_cancel": "cancelled"}[trigger]
         if record["status"] != status:
-            world.state.change(record, status=status)
+            changes: Attributes = {"status": status}
+            if status == "active" and (record["next_run_at"] or "") <= now():
+                changes["next_run_at"] = iso(next_run(record["frequency"], datetime.now(UTC)))
+            world.state.change(record, **changes)
             world.state.note(trigger[1:], record, "api")
             world.state.fire(trigger[1:], record)
     elif record.type == "webhooks":
-        _pull_webhook(world, record, trigger)
+        webhooks.pull(world, record, trigger)
     else:
-        subject = world.state.find(record["name"].partition(".")[0], record.relations["subject"])
-        if subject is None:
-            raise plain(404)
-        world.deliveries.fire(record["name"], subject, "")
+        _fire_again(world, record)
 
 
-def _pull_webhook(world: World, webhook: Record, trigger: str) -> None:
-    if trigger == "_reset_circuit":
-        world.state.change(webhook, circuit_state="closed", circuit_failure_count=0)
-    else:
-        world.state.change(webhook, disabled_at=now() if trigger == "_disable" else None)
-    world.state.note(trigger[1:], webhook, "api")
+def _fire_again(world: World, event: Record) -> None:
+    """Tell every webhook of the topic once more, with what the resource is like now."""
+    topic, id_ = event["name"], event.relations["subject"] or ""
+    type_ = topic.partition(".")[0]
+    subject = world.state.find(type_, id_)
+    if subject is None and not topic.endswith(".destroy"):
+        raise plain(404)
+    world.deliveries.fire(topic, subject or Record(type_, id_, dict.fromkeys(RESOURCES[type_].attributes)), "")

@@ -1,7 +1,5 @@
 """What happens later happens, is counted, and never takes a thread down with it."""
 
-
-
 import threading
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The sandbox's own surface: logs, trouble, Slack, reset and stop. And its documentation tells of all of it."""
 
-
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """Webhooks are signed, posted, retried and silenced by the provider's rules."""
 
-
-
 import base64
 import hashlib
 import hmac

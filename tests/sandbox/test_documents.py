@@ -1,7 +1,5 @@
 """Resources are written as the reference pages show them."""
 
-
-
 import pytest
 
 from service.sandbox import Sandbox

@@ -1,7 +1,5 @@
 """Lists page, sort and filter as the reference page of recurring order copies says, and refuse everything else."""
 
-
-
 from collections.abc import Iterator
 
 import httpx

@@ -1,7 +1,5 @@
 """Orders change status as the provider documents it, and refuse what it would refuse."""
 
-
-
 import pytest
 
 from service.sandbox import Sandbox

@@ -1,7 +1,5 @@
 """Every scenario plays the story it promises."""
 
-
-
 import time
 
 import pytest
@@ -150,7 +148,7 @@ def test_an_outage_answers_503_and_passes(sandbox: Sandbox, api: Api) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_can_be_played_over_http(sandbox: Sandbox, name: str) -> None:
-    arguments = {"storm": {"count": 3}, "outage": {"seconds": 0.0}}.get(name, {})
+    arguments = {"storm": {"count": 3}, "outage": {"seconds": 0.0}, "weekend-outage": {"count": 20}}.get(name, {})
     answer = http.post(f"{sandbox.url}/sandbox/scenarios/{name}", json=arguments | {"wait": True})
     assert answer.status_code == 200
     assert answer.json()["settled"] is True

@@ -1,7 +1,5 @@
 """The sandbox gives out access tokens by the provider's rules."""
 
-
-
 import base64
 import json
 
