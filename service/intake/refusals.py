@@ -35,7 +35,8 @@ class Refusals:
             topics: the topics served; others are counted together under an empty name.
             every: seconds between two writes.
         """
-        self._store, self._topics, self._every = store, frozenset(topics), every
+        # Waiting for SQLite's lock would hold up the whole process under gevent; these counts can wait for next time.
+        self._store, self._topics, self._every = store.impatient(), frozenset(topics), every
         self._counts: Counter[tuple[str, str]] = Counter()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="copydesk-refusals", daemon=True)
@@ -50,6 +51,7 @@ class Refusals:
         self._stop.set()
         self._thread.join(self._every)
         self.flush()
+        self._store.close()
 
     def flush(self) -> None:
         """Write the counts now; where the store cannot, they wait for the next time."""

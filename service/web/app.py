@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Flask, Response
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.errors import RequestRefused
 from service.intake import Door, Writer
@@ -34,9 +34,14 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Services:
-    """What the routes work with; one for each process."""
+    """What the routes work with; one for each process.
+
+    `quick` is the same store through connections that never wait for a lock inside SQLite, where under gevent the
+    whole process would wait with them.
+    """
 
     store: Store
+    quick: Store
     door: Door
     writer: Writer
     refusals: Refusals
@@ -45,6 +50,7 @@ class Services:
         """Write what waits and close the database."""
         self.writer.close()
         self.refusals.close()
+        self.quick.close()
         self.store.close()
 
 
@@ -60,10 +66,11 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
         StoreUnusable, StoreUnavailable: as `open_store`.
     """
     app = Flask("copydesk", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route names is 405, OPTIONS too
     store = open_store(settings.database_url.get_secret_value())
     writer = Writer(store) if max_batch is None else Writer(store, max_batch=max_batch)
     refusals = Refusals(store, settings.webhook_secrets)
-    app.extensions["copydesk"] = Services(store, Door.of(settings, router), writer, refusals)
+    app.extensions["copydesk"] = Services(store, store.impatient(), Door.of(settings, router), writer, refusals)
     app.register_blueprint(webhook)
     app.register_blueprint(health)
     app.register_error_handler(RequestRefused, lambda refusal: _plain(refusal.status))
@@ -74,7 +81,8 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
 
 def _plain(status: int, error: HTTPException | None = None) -> Response:
     """A constant body: whoever has no key learns nothing from us."""
-    allow = {"Allow": "POST"} if status == 405 and error is not None else {}  # noqa: PLR2004
+    methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    allow = {"Allow": ", ".join(sorted(methods))} if methods else {}
     return answer(_WORDS.get(status, "error\n"), status, allow)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, current_app, jsonify
 
-from service.errors import StoreError
-from service.store import queries
+from service.errors import StoreError, StoreLocked
+from service.store import Store, queries
 
 if TYPE_CHECKING:
     from service.web.app import Services
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 health = Blueprint("health", __name__)
 
 WORKER_SECONDS = 30.0
+LOCK_SECONDS = 1.0
 
 
 @health.get("/healthz")
@@ -34,11 +36,26 @@ def readyz() -> tuple[Response, int]:
     services: Services = current_app.extensions["copydesk"]
     now = datetime.now(UTC)
     try:
-        with services.store.write() as connection:
-            found = queries.readiness(connection)
+        found = _readiness(services.quick)
     except StoreError as error:
         return jsonify(ready=False, store=str(error)), 503
     return jsonify(ready=True, store="writable", **_worker(found, now), **_oldest(found, now)), 200
+
+
+def _readiness(store: Store) -> queries.Readiness:
+    """Ask in a transaction that could write.
+
+    Between two tries the other requests have the processor: SQLite's own waiting for a lock would hold up them all.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            with store.write() as connection:
+                return queries.readiness(connection)
+        except StoreLocked:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _worker(found: queries.Readiness, now: datetime) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "bind": settings.bind,
         "workers": settings.web_workers,
         # Slow clients hold a greenlet, not a thread: idle and dripping senders do not delay the others.
-        "worker_class": "gevent",
+        "worker_class": "service.web.worker.Worker",
         "worker_connections": 1000,
         "timeout": 30,
         "graceful_timeout": 15,  # longer than any answer may take
@@ -57,6 +57,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "accesslog": None,  # each delivery is one line of our own
         "proc_name": "copydesk",
         "when_ready": _defer_accept,
+        "post_worker_init": _say_ready,
         "worker_exit": _close,
     }
 
@@ -89,6 +90,10 @@ def _defer_accept(server: Any) -> None:
     for listener in server.LISTENERS:
         if listener.sock.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_DEFER_ACCEPT"):
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _TCP_DEFER_ACCEPT_SECONDS)
+
+
+def _say_ready(worker: Any) -> None:
+    worker.log.info("Worker ready (pid: %s)", worker.pid)
 
 
 def _close(_server: Any, worker: Any) -> None:
