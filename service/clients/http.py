@@ -1,33 +1,33 @@
 """One bounded HTTP exchange with an outside system; what its failures mean is in `service.clients.peer`.
 
-Built on httpcore, the engine inside httpx, through its public interface. `httpx.Client` is not used because
-it logs every address at INFO (a Slack webhook's address is a secret), inflates gzip before its size is known,
-and offers no public place for sockets of our own. What is not built in cannot go wrong: no redirects, no
-cookies, no proxy or netrc from the environment, no decoding.
+An `httpx.Client` over `service.clients.pool`, where the deadline and the knowledge of what was sent live. Of what
+httpx can do by itself nothing is left on: no redirects, no cookies, no proxy or netrc from the environment, no
+headers of its own, no inflating of what was compressed, and no log of the addresses, one of which is a secret.
 """
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from dataclasses import dataclass
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
 
-from service.clients.deadline import BoundedBackend, Exchange, bounded_by
+from service.clients.deadline import Exchange, bounded_by
 from service.clients.peer import Peer, Request, Response
+from service.clients.pool import BoundedPool
 
 MAX_BODY_BYTES = 1024 * 1024
-_MAX_CONNECTIONS = 20
-# Shorter than any common server's, so that a kept connection is rarely found closed.
-_KEEPALIVE_SECONDS = 15.0
 _FAILURES = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
     httpcore.ProtocolError,
     httpcore.UnsupportedProtocol,
+    httpx.InvalidURL,
 )
 
 
@@ -63,18 +63,11 @@ class Transport:
     def __init__(self, peer: Peer, deadlines: Deadlines = DEADLINES) -> None:
         self._peer = peer
         self._deadlines = deadlines
-        self._backend = BoundedBackend()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=tls_context(),
-            max_connections=_MAX_CONNECTIONS,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
-            network_backend=self._backend,
-        )
+        self._client = _client()
 
     def close(self) -> None:
         """Close every connection; the transport must not be used afterwards."""
-        self._pool.close()
-        self._backend.close()
+        self._client.close()
 
     def until(self) -> float:
         """When something that begins now must have ended, as `time.monotonic()` tells time."""
@@ -114,18 +107,36 @@ class Transport:
             "write": self._deadlines.read,
         }
         headers = {"Accept-Encoding": "identity", "User-Agent": "copydesk", **request.headers}
-        with self._pool.stream(
-            request.method,
-            request.url,
-            headers=list(headers.items()),
-            content=request.body,
-            extensions={"timeout": timeouts},
-        ) as answer:
-            fields = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+        # Not `Client.build_request`, which would add headers of httpx's own.
+        asked = httpx.Request(
+            request.method, request.url, headers=headers, content=request.body, extensions={"timeout": timeouts}
+        )
+        answer = self._client.send(asked, stream=True)
+        try:
+            fields = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers.raw}
             body = bytearray()
-            for part in answer.iter_stream():
+            for part in answer.iter_raw():
                 body += part
                 if len(body) > MAX_BODY_BYTES:
-                    head = Response(answer.status, fields)
+                    head = Response(answer.status_code, fields)
                     raise self._peer.misunderstood(request, head, instead="more than 1 MiB")
-            return Response(answer.status, fields, bytes(body))
+            return Response(answer.status_code, fields, bytes(body))
+        finally:
+            answer.close()
+
+
+def _client() -> httpx.Client:
+    """A client that does what it is told and nothing else."""
+    # httpx logs every address at INFO. A filter holds whatever levels logging is configured with, and whenever;
+    # adding it again changes nothing.
+    logging.getLogger("httpx").addFilter(_is_no_request)
+    return httpx.Client(
+        transport=BoundedPool(tls_context()),
+        follow_redirects=False,
+        trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+    )
+
+
+def _is_no_request(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.INFO

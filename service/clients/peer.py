@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpcore
+import httpx
 
 from service.errors import OutcomeUnknown, OutsideError, Refused, Unavailable
 
@@ -156,6 +157,8 @@ def _reason(failure: Exception) -> str:
     """Put a failure in plain words; its own text is not repeated, because it can quote what was sent."""
     if isinstance(failure, httpcore.TimeoutException):
         return "it took too long"
+    if isinstance(failure, httpx.InvalidURL | httpcore.UnsupportedProtocol):
+        return "its address is not one of HTTP"
     # httpcore hands on the system's error as its own error's argument.
     cause = failure.args[0] if failure.args else None
     words = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging.config
 import socket
 import ssl
 import threading
@@ -276,6 +277,40 @@ def test_a_redirect_is_returned_and_not_followed(serve: Serve, transport: Transp
     server = serve(answer(302, b"", f"Location: {elsewhere.url}"))
     assert transport.send(request(server.url, repeatable=True)).status == 302
     assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("location", ["http://[", "https://a:b:c/", "http://\xff/", "//", "x" * 5000])
+def test_a_redirect_to_an_unreadable_address_is_an_answer_too(
+    serve: Serve, transport: Transport, location: str
+) -> None:
+    head = f"HTTP/1.1 307 X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+    assert transport.send(request(serve(raw(head)).url, repeatable=False)).status == 307
+
+
+@pytest.mark.parametrize("url", ["ftp://peer.example", "http://peer.example:x", "//peer.example", "/"])
+def test_an_address_that_is_none_means_that_nothing_was_sent(transport: Transport, url: str) -> None:
+    error = failure_of(lambda: transport.send(request(url, repeatable=False)))
+    assert type(error) is Unavailable
+    assert "its address is not one of HTTP; nothing was sent" in str(error)
+
+
+def test_only_headers_that_were_asked_for_are_sent(serve: Serve, transport: Transport) -> None:
+    server = serve(answer(200, b""))
+    transport.send(request(server.url, repeatable=False))
+    names = {line.split(b":")[0].lower() for line in server.requests[0].split(b"\r\n\r\n")[0].split(b"\r\n")[1:]}
+    assert names == {b"host", b"accept-encoding", b"user-agent", b"authorization", b"content-length"}
+
+
+def test_addresses_stay_out_of_the_log_even_when_logging_is_configured_later(
+    serve: Serve, transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = {"version": 1, "disable_existing_loggers": False, "loggers": {"httpx": {"level": "DEBUG"}}}
+    logging.config.dictConfig(config)
+    server = serve(answer(200, b"ok"))
+    assert transport.send(request(server.url, repeatable=True)).body == b"ok"
+    assert server.url not in caplog.text
+    assert not [record for record in caplog.records if record.name == "httpx"]
+    logging.getLogger("httpx").setLevel(logging.NOTSET)
 
 
 def test_cookies_are_not_kept(serve: Serve, transport: Transport) -> None:
