@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from handlers import MODULES
 from service.cli.doctor.findings import Finding, Patient, fail, ok, warn
 from service.router import Router
-from service.settings import SHORTEST_SECRET
+from service.soundness import SHORTEST_SECRET
 from service.store import connections
 
 _FEW_CHARACTERS = 8
