@@ -264,6 +264,35 @@ def upgrade() -> None:
         batch_op.create_index("ix_audit_entries_subject", ["subject"], unique=False)
 
     op.create_table(
+        "incidents",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("first_seen_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("last_seen_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("resolved_at", service.store.schema.Instant(), nullable=True),
+        sa.Column("follow_up_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.CheckConstraint("status IN ('open', 'resolved')", name=op.f("ck_incidents_status")),
+        sa.ForeignKeyConstraint(["follow_up_id"], ["follow_ups.id"], name=op.f("fk_incidents_follow_up_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.create_index("ix_incidents_follow_up_id", ["follow_up_id"], unique=False)
+        batch_op.create_index(
+            "uq_incidents_open",
+            ["fingerprint"],
+            unique=True,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
+
+    op.create_table(
         "told_runs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("order_subscription_id", sa.Text(), nullable=False),
@@ -277,6 +306,29 @@ def upgrade() -> None:
     with op.batch_alter_table("told_runs", schema=None) as batch_op:
         batch_op.create_index(
             "ix_told_runs_order_subscription_id_run_at", ["order_subscription_id", "run_at"], unique=False
+        )
+
+    op.create_table(
+        "incident_subjects",
+        sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("first_seen_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("last_seen_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("cured_at", service.store.schema.Instant(), nullable=True),
+        sa.Column("follow_up_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["follow_up_id"], ["follow_ups.id"], name=op.f("fk_incident_subjects_follow_up_id")),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_incident_subjects_incident_id")),
+        sa.PrimaryKeyConstraint("incident_id", "subject", name=op.f("pk_incident_subjects")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("incident_subjects", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_incident_subjects_ailing",
+            ["subject"],
+            unique=False,
+            sqlite_where=sa.text("cured_at IS NULL"),
+            postgresql_where=sa.text("cured_at IS NULL"),
         )
 
     # ### end Alembic commands ###
