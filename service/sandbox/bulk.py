@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.sandbox.copies import USUAL, Course
+from service.sandbox.marks import iso, new_id
 from service.sandbox.stage import Errors, NewOrder, NewSubscription, make_order, make_subscription
-from service.sandbox.state import Listener, Record, iso, new_id
+from service.sandbox.state import Listener, Record
 from service.sandbox.world import World
 
 MOST = 20_000

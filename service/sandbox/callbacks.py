@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from service.sandbox.state import Record, State, iso
+from service.sandbox.marks import iso
+from service.sandbox.state import Record, State
 
 KEPT = timedelta(days=30)
 MOST_KEPT = 100_000

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from service.sandbox.background import Background
 from service.sandbox.frequency import next_run
+from service.sandbox.marks import iso, new_id
 from service.sandbox.orders import may_cancel, price, pull
-from service.sandbox.state import ENDED, Record, State, iso, new_id
+from service.sandbox.state import ENDED, Record, State
 
 # Errors that leave the target without something, but do not keep it from being placed.
 _HARMLESS = frozenset({"line_items"})

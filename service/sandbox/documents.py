@@ -14,7 +14,8 @@ from typing import Any
 
 from service.sandbox.callbacks import as_jsonb
 from service.sandbox.problems import unsupported
-from service.sandbox.resources import RESOURCES, Relationship
+from service.sandbox.resources import RESOURCES
+from service.sandbox.schema import Relationship
 from service.sandbox.state import Record, State
 
 Tree = dict[str, Any]

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from service.sandbox.marks import iso
 from service.sandbox.problems import unsupported
-from service.sandbox.resources import RESOURCES, Kind, Relationship, with_id
-from service.sandbox.state import Record, State, iso
+from service.sandbox.resources import RESOURCES, with_id
+from service.sandbox.schema import Kind, Relationship
+from service.sandbox.state import Record, State
 
 Filter = Callable[[State, list[Record]], list[Record]]
 Reader = Callable[[State, Record], tuple[Any, ...]]

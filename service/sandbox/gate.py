@@ -12,8 +12,8 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 
 from service.sandbox.documents import compact
+from service.sandbox.marks import now
 from service.sandbox.problems import Problem, plain
-from service.sandbox.state import now
 from service.sandbox.trouble import Trouble
 from service.sandbox.world import World
 

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.sandbox.state import now
+from service.sandbox.marks import now
 
 MINUTE = 60
 BURST_SECONDS = 10

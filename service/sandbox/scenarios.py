@@ -12,6 +12,7 @@ from typing import Any
 
 from service.sandbox.copies import Course
 from service.sandbox.delivery import Manner
+from service.sandbox.marks import new_id, now
 from service.sandbox.stage import (
     Errors,
     Made,
@@ -24,7 +25,6 @@ from service.sandbox.stage import (
     start_copy,
     wait_for_end,
 )
-from service.sandbox.state import new_id, now
 from service.sandbox.stories import STORIES
 from service.sandbox.trouble import Trouble
 from service.sandbox.world import World

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from service.sandbox.state import now
+from service.sandbox.marks import now
 
 MOST_MESSAGES = 10_000
 REFUSALS = {403: "action_prohibited", 404: "no_service", 410: "channel_is_archived", 429: "rate_limited"}

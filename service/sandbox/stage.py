@@ -8,8 +8,9 @@ from typing import Any
 
 from service.sandbox.copies import USUAL, Course
 from service.sandbox.frequency import next_run
+from service.sandbox.marks import iso
 from service.sandbox.orders import price
-from service.sandbox.state import ENDED, Record, iso
+from service.sandbox.state import ENDED, Record
 from service.sandbox.world import World
 
 Made = dict[str, Any]

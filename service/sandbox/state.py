@@ -7,18 +7,18 @@ under that one lock, so that nobody sees half of a transition.
 from __future__ import annotations
 
 import itertools
-import random
-import string
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from service.sandbox.journal import Journal
-from service.sandbox.resources import COPIES, RESOURCES, Relationship
+from service.sandbox.marks import iso, new_id, now
+from service.sandbox.resources import COPIES, RESOURCES
+from service.sandbox.schema import Relationship
 
 ENDED = frozenset({"completed", "failed", "aborted"})
 DURING_IMPORTS = frozenset(
@@ -30,9 +30,6 @@ DURING_IMPORTS = frozenset(
 )  # fmt: skip
 # An effect is a few hundred bytes; a day of storms stays within tens of megabytes.
 MOST_EFFECTS = 100_000
-_ID_LETTERS = string.ascii_letters
-_ID_LENGTH = 10
-_IDS = random.Random()  # noqa: S311 (ids are no secrets)
 # Whatever happens to these is told by their event stores.
 _JOURNALED = frozenset(RESOURCES) - {"order_factories", "events", "event_callbacks", "event_stores"}
 # The to-one relationships by which a to-many is found.
@@ -47,21 +44,6 @@ _DEFAULTS = {
     type_: {name: one.default for name, one in resource.attributes.items() if name != "type"}
     for type_, resource in RESOURCES.items()
 }
-
-
-def iso(moment: datetime) -> str:
-    """Write a moment the way Commerce Layer does: UTC, milliseconds, Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-def now() -> str:
-    """The present moment, as `iso` writes it."""
-    return iso(datetime.now(UTC))
-
-
-def new_id() -> str:
-    """An id that looks like the provider's: ten letters, case-sensitive."""
-    return "".join(_IDS.choices(_ID_LETTERS, k=_ID_LENGTH))
 
 
 @dataclass(slots=True, eq=False)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from service.sandbox.bulk import Crowd, make_crowd
 from service.sandbox.copies import Course
+from service.sandbox.marks import iso, new_id
 from service.sandbox.stage import (
     Made,
     NewOrder,
@@ -17,7 +18,7 @@ from service.sandbox.stage import (
     start_copy,
     wait_for_end,
 )
-from service.sandbox.state import Record, iso, new_id
+from service.sandbox.state import Record
 from service.sandbox.webhooks import drift, find
 from service.sandbox.world import World
 

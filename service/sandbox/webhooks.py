@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.sandbox.documents import include_tree
+from service.sandbox.marks import new_id, now
 from service.sandbox.problems import Problem, invalid
 from service.sandbox.resources import RESOURCES
-from service.sandbox.state import Record, new_id, now
+from service.sandbox.state import Record
 from service.sandbox.world import World, is_loopback, new_secret
 
 _TOPIC = re.compile(r"[a-z_]+\.[a-z_]+")

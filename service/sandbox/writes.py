@@ -8,10 +8,12 @@ from typing import Any
 
 from service.sandbox import webhooks
 from service.sandbox.frequency import next_run
+from service.sandbox.marks import iso, now
 from service.sandbox.orders import pull
 from service.sandbox.problems import invalid, plain, unsupported
-from service.sandbox.resources import COPIES, RESOURCES, Attribute
-from service.sandbox.state import Record, iso, now
+from service.sandbox.resources import COPIES, RESOURCES
+from service.sandbox.schema import Attribute
+from service.sandbox.state import Record
 from service.sandbox.world import World
 
 _KINDS: dict[str, tuple[type, ...]] = {
