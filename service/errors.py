@@ -9,6 +9,7 @@ CopydeskError
 ├── RequestRefused            an inbound request that is not authentic or not well framed (its HTTP status inside)
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
 ├── NotFound                  a command asked for something that is not kept
+├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
 └── OutsideError              an outside system (Commerce Layer, Slack)
     ├── Refused               it said no: final, a person must look
     └── Unavailable           unreachable, throttled, broken: again later
@@ -72,6 +73,10 @@ class BodyUnreadable(CopydeskError):
 
 class NotFound(CopydeskError):
     """A command asked for something that is not kept."""
+
+
+class NotOffered(CopydeskError):
+    """A call asked for what the resource does not offer; nothing was sent, and the message names what is offered."""
 
 
 class OutsideError(CopydeskError):

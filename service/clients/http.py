@@ -18,10 +18,9 @@ import httpcore
 import httpx
 
 from service.clients.deadline import Exchange, bounded_by
-from service.clients.peer import Peer, Request, Response
+from service.clients.peer import MEBIBYTE, Peer, Request, Response
 from service.clients.pool import BoundedPool
 
-MAX_BODY_BYTES = 1024 * 1024
 _FAILURES = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -117,9 +116,10 @@ class Transport:
             body = bytearray()
             for part in answer.iter_raw():
                 body += part
-                if len(body) > MAX_BODY_BYTES:
+                if len(body) > request.most_bytes:
                     head = Response(answer.status_code, fields)
-                    raise self._peer.misunderstood(request, head, instead="more than 1 MiB")
+                    more = f"more than {request.most_bytes // MEBIBYTE} MiB"
+                    raise self._peer.misunderstood(request, head, instead=more)
             return Response(answer.status_code, fields, bytes(body))
         finally:
             answer.close()
@@ -127,8 +127,8 @@ class Transport:
 
 def _client() -> httpx.Client:
     """A client that does what it is told and nothing else."""
-    # httpx logs every address at INFO. A filter holds whatever levels logging is configured with, and whenever;
-    # adding it again changes nothing.
+    # httpx logs every address at INFO. A filter on its logger, for the whole process, holds whatever levels logging
+    # is configured with, and whenever; adding it again changes nothing.
     logging.getLogger("httpx").addFilter(_is_no_request)
     return httpx.Client(
         transport=BoundedPool(tls_context()),

@@ -5,7 +5,7 @@
 | what happened | repeatable | write |
 |---|---|---|
 | no name, no connection, no TLS, no time left to send | Unavailable | Unavailable: certainly not sent |
-| sent, then timeout, reset, cut short, over 1 MiB | Unavailable | OutcomeUnknown |
+| sent, then timeout, reset, cut short, too long | Unavailable | OutcomeUnknown |
 | sent on a kept connection, closed meanwhile | once more, then Unavailable | OutcomeUnknown |
 | 408, 425, 429 | Unavailable | Unavailable: certainly not done |
 | 5xx | Unavailable | OutcomeUnknown |
@@ -29,6 +29,7 @@ import httpx
 
 from service.errors import OutcomeUnknown, OutsideError, Refused, Unavailable
 
+MEBIBYTE = 1024 * 1024
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 900.0
 _THROTTLED = 429
 _AGAIN = (408, 425, _THROTTLED)
@@ -45,6 +46,7 @@ class Request:
     Attributes:
         what: the request in an operator's words, such as "reading orders/NgojhelVGm".
         repeatable: True where doing it twice changes nothing.
+        most_bytes: how long the answer's body may be.
     """
 
     what: str
@@ -53,6 +55,7 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(default=b"", repr=False)
     repeatable: bool = False
+    most_bytes: int = field(default=MEBIBYTE, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

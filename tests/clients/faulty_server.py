@@ -117,11 +117,16 @@ class FaultyServer:
 
 def answer(status: int, body: Any = b"", *headers: str, delay: float = 0.0) -> Action:
     """Answer properly, with a JSON body unless bytes are given."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(content)}", "X-Request-Id: req-1", *headers, "", ""]
+    return computed(lambda _request: body, status, *headers, delay=delay)
+
+
+def computed(body_of: Callable[[bytes], Any], status: int = 200, *headers: str, delay: float = 0.0) -> Action:
+    """Answer properly, with a body that depends on the request: JSON unless it is bytes."""
 
     def act(visit: Visit) -> bool:
-        visit.read()
+        body = body_of(visit.read())
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(content)}", "X-Request-Id: req-1", *headers, "", ""]
         visit.stop.wait(delay)
         visit.sock.sendall("\r\n".join(lines).encode() + content)
         return True

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from service.clients import http
-from service.clients.http import MAX_BODY_BYTES, Transport
-from service.clients.peer import Peer, Request
+from service.clients.http import Transport
+from service.clients.peer import MEBIBYTE, Peer, Request
 from service.errors import OutcomeUnknown, OutsideError, Unavailable
 from tests.clients import faulty_server as faulty
 from tests.clients.conftest import CANARY, DEADLINES, Serve, failure_of
@@ -60,7 +60,7 @@ SENT_WITHOUT_ANSWER: list[tuple[str, Action]] = [
     ("body byte by byte", dripping(b"z" * 1000, at_once=HEAD + b"Content-Length: 1000\r\n\r\n")),
     ("endless headers", raw(HEAD + b"X: " + b"y" * 200_000)),
     ("endless body", faulty.endless),
-    ("a body that is declared too long", raw(HEAD + b"Content-Length: 9999999\r\n\r\n" + b"x" * (MAX_BODY_BYTES + 9))),
+    ("a body that is declared too long", raw(HEAD + b"Content-Length: 9999999\r\n\r\n" + b"x" * (MEBIBYTE + 9))),
 ]
 
 
@@ -266,7 +266,7 @@ def test_a_request_with_no_time_left_is_not_sent(serve: Serve, transport: Transp
 
 def test_a_compressed_body_is_neither_asked_for_nor_inflated(serve: Serve, transport: Transport) -> None:
     bomb = gzip.compress(b"0" * 20_000_000)
-    assert len(bomb) < MAX_BODY_BYTES
+    assert len(bomb) < MEBIBYTE
     server = serve(answer(200, bomb, "Content-Encoding: gzip"))
     assert transport.send(request(server.url, repeatable=True)).body == bomb
     assert b"Accept-Encoding: identity" in server.requests[0]
@@ -304,13 +304,12 @@ def test_only_headers_that_were_asked_for_are_sent(serve: Serve, transport: Tran
 def test_addresses_stay_out_of_the_log_even_when_logging_is_configured_later(
     serve: Serve, transport: Transport, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = {"version": 1, "disable_existing_loggers": False, "loggers": {"httpx": {"level": "DEBUG"}}}
+    config = {"version": 1, "disable_existing_loggers": False, "loggers": {"httpx": {"level": "INFO"}}}
     logging.config.dictConfig(config)
     server = serve(answer(200, b"ok"))
     assert transport.send(request(server.url, repeatable=True)).body == b"ok"
     assert server.url not in caplog.text
     assert not [record for record in caplog.records if record.name == "httpx"]
-    logging.getLogger("httpx").setLevel(logging.NOTSET)
 
 
 def test_cookies_are_not_kept(serve: Serve, transport: Transport) -> None:
