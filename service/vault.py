@@ -23,6 +23,14 @@ class Vault:
         """Take the keys, as the settings have checked them; none makes a vault that cannot be opened."""
         self._fernet = MultiFernet([Fernet(key.get_secret_value()) for key in keys]) if keys else None
 
+    def check(self) -> None:
+        """Make sure that something could be encrypted, before anything is done that needs it.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        self._opened()
+
     def lock(self, secret: SecretStr) -> bytes:
         """Encrypt a secret under the first key.
 

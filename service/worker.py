@@ -23,6 +23,8 @@ from service.intake.deferred import read_deferred
 from service.router import Router
 from service.settings import Settings
 from service.store import Store, connections, follow_up_rows, heartbeats, open_store
+from service.webhooks import schedules
+from service.webhooks.installation import Installation
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +65,7 @@ class Worker:
         url = settings.database_url.get_secret_value()
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._settings = settings
+        self._router = router
         self._door = Door.of(settings, router)
         self._store = open_store(url, busy_seconds=30, autocheckpoint=connections.WORKER_AUTOCHECKPOINT)
         self._tools = _tools(settings, self._store)
@@ -73,6 +76,7 @@ class Worker:
         """Work until `stop`."""
         with self._store.write() as connection:
             heartbeats.beat(connection, self.name, datetime.now(UTC))
+        self._schedule_webhooks()
         self._engine.run(lambda id_, number: attempt(self._tools, id_, number, self.name))
         watch = threading.Thread(target=self._watch, name="copydesk-watch", daemon=True)
         watch.start()
@@ -92,6 +96,13 @@ class Worker:
     def stop(self) -> None:
         """Take no more work and let what is under way end."""
         self._stop.set()
+
+    def _schedule_webhooks(self) -> None:
+        """Watch circuits and take rotations further, where there is somebody to ask and something to compare with."""
+        client = self._tools.commerce_layer
+        if client is not None and self._settings.public_url:
+            site = Installation(self._settings, self._router, self._store, client, f"worker {self.name}")
+            schedules.schedule(self._engine, site)
 
     def _hand_over(self) -> None:
         """Give due follow-ups to the engine, in one transaction with their rows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -15,6 +15,10 @@ from service.signature import Key
 from service.soundness import check_secret
 from service.store import webhook_secrets
 from service.vault import Vault
+
+# Every web process takes over a changed secret this long after it was stored, at the latest; nobody should sign with
+# it before.
+PICKED_UP = timedelta(seconds=10)
 
 Keys = Mapping[str, tuple[Key, ...]]
 
