@@ -56,7 +56,7 @@ class Resources:
         _allow(type_, "list")
         query = _query(type_, a_list=True)
         with self._world.state.lock:
-            self._world.deliveries.callbacks.purge()
+            self._expire(type_)
             answered = self._page(type_, query, f"{self._world.url}/api/{type_}", None)
             self._world.unrest.stir(type_)
             return answered
@@ -102,6 +102,7 @@ class Resources:
             raise plain(404)
         query = _query(relationship.type, a_list=relationship.many)
         with self._world.state.lock:
+            self._expire(relationship.type)
             others = self._world.state.related(self._find(type_, id_), name, relationship)
             if relationship.many:
                 address = f"{self._world.url}/api/{type_}/{id_}/{name}"
@@ -128,6 +129,11 @@ class Resources:
 
     def _entry(self, entry: Entry) -> Record:
         return Record("event_stores", entry.id, entry.attributes(self._world.tokens.application))
+
+    def _expire(self, type_: str) -> None:
+        """Forget what is too old before it is listed."""
+        if type_ == "event_callbacks":
+            self._world.deliveries.callbacks.purge()
 
     def _find(self, type_: str, id_: str) -> Record:
         if type_ == "event_stores":

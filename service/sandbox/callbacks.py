@@ -16,7 +16,8 @@ from service.sandbox.marks import iso
 from service.sandbox.state import Record, State
 
 KEPT = timedelta(days=30)
-MOST_KEPT = 100_000
+# A body is a few thousand bytes, shared by all attempts to deliver it.
+MOST_KEPT = 50_000
 _TIMEOUTS = frozenset({"ReadTimeout", "WriteTimeout", "ConnectTimeout", "PoolTimeout"})
 
 
@@ -54,7 +55,7 @@ class Callbacks:
         self._state = state
 
     def keep(self, url: str, body: bytes, answer: tuple[str, str], webhook: str, event: str | None) -> None:
-        """Remember one attempt; the state's lock is held.
+        """Remember one attempt, and forget the oldest of too many; the state's lock is held.
 
         Args:
             url: where it was posted.
@@ -65,13 +66,14 @@ class Callbacks:
         """
         attributes = {"callback_url": url, "payload": body, "response_code": answer[0], "response_message": answer[1]}
         self._state.add("event_callbacks", attributes, {"webhook": webhook, "event": event})
+        if self._state.count("event_callbacks") > MOST_KEPT:
+            self._state.remove(next(self._state.all("event_callbacks")))
 
     def purge(self) -> None:
-        """Forget what is older than a month, and the oldest of too many; the state's lock is held."""
+        """Forget what is older than a month; the state's lock is held."""
         oldest = iso(datetime.now(UTC) - KEPT)
-        kept = [*self._state.all("event_callbacks")]
-        for number, callback in enumerate(kept):
-            if callback["created_at"] < oldest or number < len(kept) - MOST_KEPT:
+        for callback in [*self._state.all("event_callbacks")]:
+            if callback["created_at"] < oldest:
                 self._state.remove(callback)
 
     def age(self, days: float) -> int:
@@ -80,7 +82,7 @@ class Callbacks:
             for callback in self._state.all("event_callbacks"):
                 _shift(callback, timedelta(days=days))
             self.purge()
-            return sum(1 for _ in self._state.all("event_callbacks"))
+            return self._state.count("event_callbacks")
 
 
 def _shift(callback: Record, by: timedelta) -> None:

@@ -96,6 +96,9 @@ def parse_filter(type_: str, key: str, value: str) -> Filter:
         # Much the most frequent filter, so it is spared the general way.
         ((_, test),) = tests
         return lambda _state, records: [record for record in records if test(record.attributes[names])]
+    if len(tests) == 1:
+        read, test = tests[0]
+        return lambda state, records: [record for record in records if any(map(test, read(state, record)))]
     return lambda state, records: [
         record for record in records if any(any(map(test, read(state, record))) for read, test in tests)
     ]
@@ -122,6 +125,9 @@ def _far_reader(type_: str, name: str, key: str) -> tuple[Reader, Kind]:
 
 def _through(name: str, relationship: Relationship, reader: Reader) -> Reader:
     def read(state: State, record: Record) -> tuple[Any, ...]:
+        if not relationship.many:
+            other = state.find(relationship.type, record.relations.get(name))
+            return reader(state, other) if other else (None,)
         others = state.related(record, name, relationship)
         return tuple(reader(state, other)[0] for other in others) or (None,)
 
@@ -158,7 +164,7 @@ def _typed(value: str, kind: Kind, key: str) -> Any:
             return _moment(value)
         if kind == "integer":
             return int(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise unsupported(f"{key}={value}") from None
     if kind == "boolean" and value in _TRUE | _FALSE:
         return value in _TRUE

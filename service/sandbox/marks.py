@@ -13,7 +13,7 @@ _IDS = random.Random()  # noqa: S311 (ids are no secrets)
 
 def iso(moment: datetime) -> str:
     """Write a moment the way Commerce Layer does: UTC, milliseconds, Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def now() -> str:

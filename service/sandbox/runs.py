@@ -26,19 +26,26 @@ class Runs:
         self._background = background
         self._copies = copies
         copies.on_counted = self.plan
+        # The runs that are planned or begun, so that no change of a subscription makes it run twice.
+        self._planned: set[tuple[str, str]] = set()
 
     def plan(self, subscription: Record) -> None:
         """Let a subscription run at its `next_run_at`, if that is to come soon; the state's lock is held."""
         moment = subscription["next_run_at"]
-        if subscription["status"] != "active" or moment is None:
+        if subscription["status"] != "active" or moment is None or (subscription.id, moment) in self._planned:
             return
         due = datetime.fromisoformat(moment)
         alert = due - timedelta(hours=subscription["renewal_alert_period"] or 0)
         present = datetime.now(UTC)
         for when, job in ((alert, self._alert), (due, self._run)):
             if present <= when <= present + FURTHEST:
+                self._planned.add((subscription.id, moment))
                 seconds = (when - present).total_seconds()
                 self._background.someday(seconds, partial(job, subscription, moment))
+
+    def forget(self) -> None:
+        """Forget what was planned."""
+        self._planned.clear()
 
     def _due(self, subscription: Record, moment: str) -> bool:
         """Whether it is still so that this subscription runs at this moment."""

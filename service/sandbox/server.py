@@ -76,9 +76,7 @@ class Sandbox:
             raise
         host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
         self._world.url = f"http://{host}:{self._server.port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox-http"
-        )
+        self._thread = threading.Thread(target=self._server.serve, name="sandbox-http")
         self._thread.start()
         return self
 
@@ -86,9 +84,9 @@ class Sandbox:
         """Stop listening, finish what is under way and stop every thread; a second time does nothing."""
         self._world.stopping.set()
         if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.stop()
             self._thread.join()
+            self._server.server_close()
             self._server = None
         self._world.close()
 

@@ -127,13 +127,7 @@ def make_subscription(world: World, wanted: NewSubscription | None = None) -> Re
         ValueError: a frequency or time that cannot be read.
     """
     state, wanted = world.state, wanted or NewSubscription()
-    present = datetime.fromisoformat(state.now())
-    due = next_run(wanted.frequency, present)
-    if wanted.next_run_at:
-        due = datetime.fromisoformat(wanted.next_run_at)
-    if wanted.in_seconds is not None:
-        due = present + timedelta(seconds=float(wanted.in_seconds))
-    flaws = checked(wanted.errors)
+    flaws, due = checked(wanted.errors), _first_run(wanted, datetime.fromisoformat(state.now()))
     with state.lock:
         source = make_order(
             world,
@@ -150,7 +144,7 @@ def make_subscription(world: World, wanted: NewSubscription | None = None) -> Re
                 "renewal_alert_period": wanted.renewal_alert_period,
                 "customer_email": source["customer_email"],
                 "starts_at": source["placed_at"],
-                "next_run_at": iso(due if due.tzinfo else due.replace(tzinfo=UTC)),
+                "next_run_at": due,
             },
             {"source_order": source.id},
         )
@@ -162,6 +156,17 @@ def make_subscription(world: World, wanted: NewSubscription | None = None) -> Re
             state.fire("activate", made)
         world.runs.plan(made)
     return made
+
+
+def _first_run(wanted: NewSubscription, present: datetime) -> str:
+    """When a new subscription runs for the first time."""
+    # Also where a time is given, so that a frequency that is none is always refused.
+    due = next_run(wanted.frequency, present)
+    if wanted.next_run_at:
+        due = datetime.fromisoformat(wanted.next_run_at)
+    if wanted.in_seconds is not None:
+        due = present + timedelta(seconds=float(wanted.in_seconds))
+    return iso(due if due.tzinfo else due.replace(tzinfo=UTC))
 
 
 def play_copy(world: World, source: Record, *, course: Course = USUAL, **attributes: Any) -> Made:

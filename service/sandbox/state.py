@@ -140,12 +140,17 @@ class State:
             return itertools.chain.from_iterable(self._tables[name].values() for name in COPIES)
         return iter(self._tables[type_].values())
 
+    def count(self, type_: str) -> int:
+        """How many records of a concrete resource there are."""
+        return len(self._tables[type_])
+
     def find(self, type_: str, id_: str | None) -> Record | None:
         """The record of that id, or None."""
         if id_ is None:
             return None
-        names = COPIES if type_ == "order_factories" else (type_,)
-        return next((self._tables[name][id_] for name in names if id_ in self._tables[name]), None)
+        if type_ == "order_factories":
+            return next((self._tables[name][id_] for name in COPIES if id_ in self._tables[name]), None)
+        return self._tables[type_].get(id_)
 
     def related(self, record: Record, name: str, relationship: Relationship) -> list[Record]:
         """The records on the other side: none or one for a to-one, any number for a to-many."""

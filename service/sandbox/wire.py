@@ -196,10 +196,17 @@ class Server(ThreadingMixIn, TCPServer):
             self._changed.notify_all()
         super().shutdown_request(request)
 
-    def shutdown(self) -> None:
+    def serve(self) -> None:
+        """Take connections until the server is stopped."""
+        while not self.stopping.is_set():
+            self.handle_request()
+
+    def stop(self) -> None:
         """Take no more connections, and let those that are open come to their end."""
         self.stopping.set()
-        super().shutdown()
+        # Whoever waits for the next connection has one, and sees that it was the last.
+        with contextlib.suppress(OSError):
+            socket.create_connection((str(self.server_address[0]), self.port), timeout=1).close()
 
     def server_close(self) -> None:
         """End the connections that wait for a request, so that their threads end; answers are still written."""

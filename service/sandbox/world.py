@@ -118,6 +118,7 @@ class World:
             self.state.clear()
             self.deliveries.forget()
             self.copies.forget()
+            self.runs.forget()
             self._seed()
         self.calls.clear()
         self.limits.forget()

@@ -133,9 +133,9 @@ def _checked(name: str, attribute: Attribute, value: Any) -> Any:
         return value
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError:
+        return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         raise invalid(name, "is invalid", error="invalid") from None
-    return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _relations(world: World, type_: str, data: dict[str, Any]) -> Relations:
@@ -173,7 +173,7 @@ def _create_subscription(world: World, attributes: Attributes, relations: Relati
     } | attributes
     _check_frequency(attributes)
     if active:
-        first = next_run(attributes["frequency"], datetime.fromisoformat(attributes["starts_at"]))
+        first = next_run(attributes["frequency"], datetime.fromisoformat(attributes["starts_at"] or now()))
         attributes["next_run_at"] = iso(first)
     made = world.state.add("order_subscriptions", attributes, relations)
     world.state.fire("create", made)

@@ -1,7 +1,6 @@
 """The sandbox's own surface: logs, trouble, Slack, reset and stop. And its documentation tells of all of it."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -12,11 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from flask import Flask
 
-from service.sandbox import SCENARIOS, Options, Sandbox
-from service.sandbox.control import ROUTES, control
-from service.sandbox.world import World
+from service.sandbox import Sandbox
 
 from .conftest import Api, Receiver, client_of, http
 
@@ -232,33 +228,3 @@ def test_a_port_that_is_taken_is_an_error_and_not_the_end_of_the_process(sandbox
     taken = int(sandbox.url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
         Sandbox(port=taken).start()
-
-
-def test_it_imports_nothing_of_the_code_it_is_there_to_try() -> None:
-    for file in (PROJECT / "service" / "sandbox").glob("*.py"):
-        imported = re.findall(r"^(?:from|import) (service[.\w]*)", file.read_text(encoding="utf-8"), re.MULTILINE)
-        strange = [name for name in imported if not name.startswith(("service.sandbox", "service.errors"))]
-        assert strange == [], file.name
-
-
-def test_the_index_lists_every_route_of_the_control_surface(sandbox: Sandbox) -> None:
-    world = World(Options())
-    app = Flask("routes", static_folder=None)
-    app.register_blueprint(control(world))
-    world.close()
-    served = {
-        f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
-        for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-    }
-    assert served == {"GET /"} | {route for route in ROUTES if "/sandbox" in route}
-    text = http.get(sandbox.url).text
-    assert all(route in text for route in ROUTES)
-
-
-def test_the_documentation_names_every_scenario_and_every_route() -> None:
-    page = (PROJECT / "docs" / "sandbox.md").read_text(encoding="utf-8")
-    assert [name for name in SCENARIOS if f"| `{name}`" not in page] == []
-    assert [route for route in ROUTES if f"`{route}`" not in page] == []
-    told = set(re.findall(r"`((?:GET|POST|DELETE) /sandbox/[^`]*)`", page))
-    assert told <= set(ROUTES)

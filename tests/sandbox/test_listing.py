@@ -169,6 +169,8 @@ def test_no_other_filter_is_accepted(api: Api, key: str) -> None:
         ("failed_at_null", "false", 2),
         ("created_at_gteq", "2020-01-01", 12),
         ("created_at_lt", "2020-01-01T00:00:00Z", 0),
+        ("created_at_gteq", "0005-01-01", 12),
+        ("created_at_gt", "2020-01-01T00:00:00.123456+02:00", 12),
         ("status_start", "comp", 10),
         ("status_end", "led", 2),
         ("status_cont", "LET", 10),
@@ -186,7 +188,13 @@ def test_predicates_mean_what_they_say(api: Api, renewals: list, key: str, value
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("created_at_gt", "soon"), ("errors_count_eq", "two"), ("failed_at_null", "perhaps")]
+    ("key", "value"),
+    [
+        ("created_at_gt", "soon"),
+        ("created_at_gt", "0001-01-01T00:00+14:00"),
+        ("errors_count_eq", "two"),
+        ("failed_at_null", "perhaps"),
+    ],
 )
 def test_values_of_another_kind_are_refused(api: Api, key: str, value: str) -> None:
     _refused(api.get(PATH, **{f"filter[q][{key}]": value}))
@@ -202,3 +210,19 @@ def test_order_copies_cannot_be_filtered_by_their_subscription(api: Api) -> None
 )
 def test_includes_and_fields_that_do_not_exist_are_refused(api: Api, parameters: dict) -> None:
     _refused(api.get("order_copies", **parameters))
+
+
+def test_moments_compare_to_the_millisecond_and_between_two_of_them(api: Api, renewals: list) -> None:
+    id_ = renewals[0]["recurring_order_copy"]
+    stamp = api.attributes(PATH, id_)["updated_at"]
+
+    def found(predicate: str, value: str) -> bool:
+        return id_ in _ids(api.get(PATH, **{f"filter[q][updated_at_{predicate}]": value, "page[size]": "25"}))
+
+    finer = stamp.replace("Z", "456Z")
+    assert found("eq", stamp)
+    assert found("gteq", stamp)
+    assert not found("gt", stamp)
+    assert found("lt", finer)
+    assert not found("gteq", finer)
+    assert not found("eq", finer)

@@ -9,7 +9,7 @@ import pytest
 from service.sandbox import Sandbox
 from service.sandbox.frequency import next_run
 
-from .conftest import Api, Receiver, http
+from .conftest import Api, Receiver, client_of, http
 
 
 def _until(holds: Callable[[], object]) -> None:
@@ -26,7 +26,7 @@ def _copies(api: Api, subscription: str, kind: str = "recurring_order_copies") -
 
 @pytest.mark.parametrize(("manual", "kind"), [(False, "recurring_order_copies"), (True, "order_copies")])
 def test_a_subscription_runs_when_its_time_has_come(sandbox: Sandbox, api: Api, manual: bool, kind: str) -> None:
-    made = sandbox.make_subscription(in_seconds=0.1, manual=manual, frequency="weekly")
+    made = sandbox.make_subscription(in_seconds=0.5, manual=manual, frequency="weekly")
     due = api.attributes("order_subscriptions", made)["next_run_at"]
     assert sandbox.settle()
     assert _copies(api, made, kind) == []
@@ -42,19 +42,29 @@ def test_a_run_given_by_the_api_happens_and_cannot_lie_in_the_past(sandbox: Sand
     made = sandbox.make_subscription(errors={"payment_source": ["card expired"]})
     past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     assert api.update("order_subscriptions", made, next_run_at=past).status_code == 422
-    soon = (datetime.now(UTC) + timedelta(seconds=0.3)).isoformat()
+    soon = (datetime.now(UTC) + timedelta(seconds=0.7)).isoformat()
     assert api.update("order_subscriptions", made, next_run_at=soon).status_code == 200
     _until(lambda: _copies(api, made) == ["failed"])
 
 
 def test_a_run_that_is_put_off_does_not_happen_at_its_old_time(sandbox: Sandbox, api: Api) -> None:
-    made = sandbox.make_subscription(in_seconds=0.15)
+    made = sandbox.make_subscription(in_seconds=0.5)
     later = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
     api.update("order_subscriptions", made, next_run_at=later)
-    other = sandbox.make_subscription(in_seconds=0.2)
+    other = sandbox.make_subscription(in_seconds=0.6)
     api.update("order_subscriptions", other, _deactivate=True)
-    time.sleep(0.3)
+    time.sleep(0.7)
     assert _copies(api, made) == _copies(api, other) == []
+
+
+def test_a_subscription_that_is_changed_meanwhile_runs_once() -> None:
+    with Sandbox(step_seconds=0.1) as slow, client_of(slow) as patient:
+        made = slow.make_subscription(in_seconds=0.1)
+        for number in range(3):
+            patient.update("order_subscriptions", made, metadata={"n": number})
+        _until(lambda: _copies(patient, made) == ["completed"])
+        assert slow.settle()
+        assert _copies(patient, made) == ["completed"]
 
 
 def test_an_absent_run_never_happens_and_its_time_stays_in_the_past(
@@ -77,7 +87,7 @@ def test_an_absent_run_never_happens_and_its_time_stays_in_the_past(
 def test_the_alert_comes_hours_before_the_run(sandbox: Sandbox, api: Api, receiver: Receiver) -> None:
     topic = "order_subscriptions.renewal"
     api.create("webhooks", {"topic": topic, "callback_url": receiver.url})
-    made = sandbox.make_subscription(in_seconds=2 * 3600 + 0.1, renewal_alert_period=2)
+    made = sandbox.make_subscription(in_seconds=2 * 3600 + 0.3, renewal_alert_period=2)
     _until(lambda: receiver.of(topic))
     assert receiver.of(topic)[0].data["id"] == made
     assert _copies(api, made) == []
