@@ -25,7 +25,7 @@ _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 _IPV6 = re.compile(
     r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F]{0,4}(?![\w:])|(?<![\w:])[0-9a-fA-F:]*::[0-9a-fA-F:]+"
 )
-_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|(?i:bearer)\s+\S+|[?&](?:access_?token|key|secret)=[^\s&]+")
+_TOKEN = re.compile(r"(?i)eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|bearer\s+\S+|[?&]\w*(?:token|key|secret)=[^\s&]+")
 _PHONE = re.compile(r"(?<![\w.:/-])\+\d[\d ()./-]{6,}\d")
 _STRUCTURE = frozenset({"id", "type", "links", "meta", "relationships"})
 
@@ -35,7 +35,7 @@ def masked(document: Any) -> Any:
     if isinstance(document, list):
         return [masked(one) for one in document]
     if not isinstance(document, dict):
-        return document
+        return _scrubbed(document)
     return {
         name: _attributes(value) if name == "attributes" else value if name in _STRUCTURE else masked(value)
         for name, value in document.items()

@@ -43,7 +43,7 @@ def begin(connection: sa.Connection, topic: str, old_webhook_id: str, actor: str
     statement = insert(connection, webhook_rotations).values(
         topic=topic, old_webhook_id=old_webhook_id, status="open", actor=actor, started_at=now, changed_at=now
     )
-    return bool(connection.execute(statement.on_conflict_do_nothing()).rowcount == 1)
+    return connection.execute(statement.on_conflict_do_nothing().returning(_R.id)).first() is not None
 
 
 def under_way(connection: sa.Connection) -> list[RotationRow]:

@@ -68,8 +68,8 @@ def store(
     statement = insert(connection, webhook_secrets).values(
         topic=topic, webhook_id=webhook_id, ciphertext=ciphertext, fingerprint=fingerprint, created_at=now
     )
-    made = connection.execute(statement.on_conflict_do_nothing(index_elements=[_S.webhook_id, _S.fingerprint]))
-    return bool(made.rowcount == 1)
+    once = statement.on_conflict_do_nothing(index_elements=[_S.webhook_id, _S.fingerprint])
+    return connection.execute(once.returning(_S.id)).first() is not None
 
 
 def mark_seen(connection: sa.Connection, fingerprints: Collection[str], now: datetime) -> None:
