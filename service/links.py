@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlsplit
 
-from service.settings import Settings, is_loopback
+from service.settings import Settings
+from service.soundness import is_loopback
 
 _APPS = {"orders": "orders", "order_subscriptions": "subscriptions"}
 

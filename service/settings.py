@@ -8,10 +8,8 @@ like the variable.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -20,34 +18,30 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.errors import ConfigurationError
+from service.soundness import (
+    check_encryption_key,
+    check_own_address,
+    check_secrets,
+    check_topics,
+    database_address,
+    is_https,
+    is_loopback,
+    listed,
+    secrets_by_topic,
+)
 
 PREFIX = "COPYDESK_"
 SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
-TOPIC_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}")
-# A secret of the provider has 32 hexadecimal characters; 24 leaves room for others and none for a typo.
-SHORTEST_SECRET = 24
 
 Role = Literal["web", "worker", "cli"]
-# What a process cannot work without. A worker without a client only sends alerts, and says so in `doctor`.
+# What a process cannot work without. A worker without a client only sends alerts, and says so in `doctor`. The web
+# process needs secrets as well, from here or from the store: `service.intake.keys` sees to that.
 NEEDED: dict[Role, tuple[str, ...]] = {
-    "web": ("webhook_secrets", "organization"),
+    "web": ("organization",),
     "worker": ("organization",),
     "cli": (),
 }
-
-
-def _secrets_by_topic(value: object) -> object:
-    """Read `{"topic": "secret" | ["secret", …]}`, given as JSON text or as a mapping, into lists."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise ValueError('must be JSON such as {"order_copies.fail": "the webhook\'s secret"}') from error
-    if not isinstance(value, Mapping):
-        raise ValueError("must be an object from topic to secret or to a list of secrets")  # noqa: TRY004 - pydantic's
-    return {topic: [secrets] if isinstance(secrets, str | SecretStr) else secrets for topic, secrets in value.items()}
 
 
 class Settings(BaseSettings):
@@ -59,8 +53,18 @@ class Settings(BaseSettings):
         SecretStr("sqlite:///copydesk.db"),
         description="Where everything is kept: sqlite:///FILE, or postgresql://USER:PASSWORD@HOST/DATABASE.",
     )
-    webhook_secrets: Annotated[dict[str, tuple[SecretStr, ...]], NoDecode, BeforeValidator(_secrets_by_topic)] = Field(
+    webhook_secrets: Annotated[dict[str, tuple[SecretStr, ...]], NoDecode, BeforeValidator(secrets_by_topic)] = Field(
         default_factory=dict, description="JSON: topic to secret, or to a list while a secret is rotated."
+    )
+    public_url: str = Field(
+        "", description="Where the provider reaches the web process: https://HOST, without /webhooks and the topic."
+    )
+    webhook_topics: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
+        default=(),
+        description="Topics to have webhooks for, with commas, orders.* among them; empty: all that handlers name.",
+    )
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(listed)] = Field(
+        default=(), description="Keys for the secrets in the store, with commas: the first encrypts, all decrypt."
     )
     organization: str = Field("", description="The organization's id; events of another one are quarantined.")
     mode: Literal["test", "live"] = Field("test", description="test or live; events of the other are quarantined.")
@@ -107,42 +111,39 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: SecretStr) -> SecretStr:
-        text = url.get_secret_value()
-        if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
-            return url
-        for scheme in ("postgresql+psycopg://", "postgresql://", "postgres://"):
-            if text.startswith(scheme):
-                return SecretStr("postgresql+psycopg://" + text.removeprefix(scheme))
-        raise ValueError("must begin with sqlite:/// and a file, or with postgresql://")
+        return SecretStr(database_address(url.get_secret_value()))
 
     @field_validator("webhook_secrets")
     @classmethod
     def _sound_secrets(cls, by_topic: dict[str, tuple[SecretStr, ...]]) -> dict[str, tuple[SecretStr, ...]]:
-        owner: dict[str, str] = {}
-        mistakes = []
-        for topic, secrets in by_topic.items():
-            if not TOPIC_PATTERN.fullmatch(topic):
-                # Shown only where it cannot be a secret that changed places with its topic.
-                shown = repr(topic) if re.fullmatch(r"[A-Za-z_.*-]{1,64}", topic) else "a name in it"
-                mistakes.append(f"{shown} is not a topic; topics look like order_copies.fail")
-                continue
-            if not secrets:
-                mistakes.append(f"{topic} has no secret")
-            for secret in secrets:
-                try:
-                    _check_secret(topic, secret.get_secret_value(), owner)
-                except ValueError as error:
-                    mistakes.append(str(error))
-        if mistakes:
-            raise ValueError("\n".join(mistakes))
+        check_secrets(by_topic)
         return by_topic
 
-    @field_validator("api_url", "auth_url", "dashboard_url")
+    @field_validator("webhook_topics")
+    @classmethod
+    def _sound_topics(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
+        check_topics(topics)
+        return topics
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _sound_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for number, key in enumerate(keys, 1):
+            check_encryption_key(number, key.get_secret_value())
+        return keys
+
+    @field_validator("public_url", "api_url", "auth_url", "dashboard_url")
     @classmethod
     def _https_or_loopback(cls, url: str) -> str:
         if url and not is_https(url) and not is_loopback(url):
             raise ValueError("must be an https:// address (http:// is accepted for this machine only)")
         return url.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_address_of_ours(cls, url: str) -> str:
+        check_own_address(url)
+        return url
 
     @field_validator("organization")
     @classmethod
@@ -172,18 +173,6 @@ class Settings(BaseSettings):
     def has_client(self) -> bool:
         """Whether Copydesk may ask Commerce Layer anything at all."""
         return bool(self.client_id)
-
-
-def is_https(url: str) -> bool:
-    """Tell whether `url` is an https address with a host."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" and bool(parts.hostname)
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether `url` is an http address of this machine, as the sandbox's are."""
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and parts.hostname in LOOPBACK_HOSTS
 
 
 def load(role: Role = "cli") -> Settings:
@@ -274,17 +263,3 @@ def _sentences(error: ValidationError) -> list[str]:
             messages = [f"{variable}: {message[:1].lower()}{message[1:]}" for message in messages]
         lines += messages
     return lines
-
-
-def _check_secret(topic: str, secret: str, owner: dict[str, str]) -> None:
-    """Refuse a secret that would let in what it should not.
-
-    An empty one verifies happily, HMAC ignores trailing NULs, and a secret shared by two topics lets a captured
-    body be posted under the other topic, because the topic is not signed.
-    """
-    if secret != secret.strip() or "\0" in secret or not secret.isascii():
-        raise ValueError(f"the secret of {topic} has blanks around it or characters that no secret has")
-    if len(secret) < SHORTEST_SECRET:
-        raise ValueError(f"the secret of {topic} is shorter than {SHORTEST_SECRET} characters")
-    if owner.setdefault(secret, topic) != topic:
-        raise ValueError(f"{topic} and {owner[secret]} share a secret; every webhook has one of its own")

@@ -26,8 +26,10 @@ from service.intake.deferred import read_deferred
 from service.router import Router
 from service.settings import Settings
 from service.store import Store, connections, follow_up_rows, heartbeats, open_store
-from service.sweep import schedules
+from service.sweep import schedules as sweep_schedules
 from service.sweep.feeding import Site
+from service.webhooks import schedules as webhook_schedules
+from service.webhooks.installation import Installation
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +92,7 @@ class Worker:
         """
         url = settings.database_url.get_secret_value()
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._pace = pace
+        self._router, self._pace = router, pace
         self._door = Door.of(settings, router)
         self._store = open_store(url, busy_seconds=30, autocheckpoint=connections.WORKER_AUTOCHECKPOINT)
         try:
@@ -124,13 +126,18 @@ class Worker:
             log.info("worker stopped", worker=self.name)
 
     def _schedule(self) -> None:
-        """Have the API swept by the clock, where there are credentials to ask it."""
+        """What is done by the clock, where there are credentials: sweeps, the circuit watch, rotations."""
         tools = self._tools
-        if tools.commerce_layer is not None:
-            budget = SharedBudget(tools.settings, self._store)
-            schedules.schedule(
-                self._engine, Site(tools.settings, self._store, self._door, tools.commerce_layer, budget, self._stop)
-            )
+        if (client := tools.commerce_layer) is None:
+            return
+        budget = SharedBudget(tools.settings, self._store)
+        sweep_schedules.schedule(
+            self._engine, Site(tools.settings, self._store, self._door, client, budget, self._stop)
+        )
+        if tools.settings.public_url:
+            actor = f"worker {self.name}"
+            site = Installation(tools.settings, self._router, self._store, client, actor)
+            webhook_schedules.schedule(self._engine, site)
 
     def stop(self) -> None:
         """Take no more work and let what is under way end."""

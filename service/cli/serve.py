@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from service.router import Router
+    from service.settings import Settings
 
 
 @click.command("serve")
@@ -20,7 +22,6 @@ def command(bind: str | None) -> None:
     monkey.patch_all()
 
     from service import logs, settings  # noqa: PLC0415
-    from service.store import open_store  # noqa: PLC0415
     from service.web import server  # noqa: PLC0415
 
     loaded = settings.load("web")
@@ -29,8 +30,26 @@ def command(bind: str | None) -> None:
     logs.configure(loaded.log_level)
     router = switchboard()
     # A database that must not be used is told here, in one line; in a worker it would be a traceback, again and again.
-    open_store(loaded.database_url.get_secret_value()).close()
+    _check_secrets(loaded)
     server.serve(loaded, router)
+
+
+def _check_secrets(loaded: Settings) -> None:
+    """Make sure that somebody can be let in.
+
+    Raises:
+        ConfigurationError: there are no secrets, or those in the store cannot be used.
+        StoreUnusable, StoreUnavailable: as `open_store`.
+    """
+    from service.intake.keys import first_keys  # noqa: PLC0415
+    from service.store import open_store  # noqa: PLC0415
+
+    store = open_store(loaded.database_url.get_secret_value())
+    try:
+        with store.read() as connection:
+            first_keys(connection, loaded, datetime.now(UTC))
+    finally:
+        store.close()
 
 
 def switchboard() -> Router:

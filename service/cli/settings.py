@@ -35,8 +35,10 @@ def command(as_json: bool) -> None:
 def _value(loaded: settings.Settings | None, name: str) -> str | None:
     """The value in force; None for a secret, for nothing, and where the settings are wrong."""
     value = getattr(loaded, name.removeprefix(settings.PREFIX).lower(), None)
-    if value is None or value == "" or isinstance(value, SecretStr | dict):
+    if value is None or value in ("", ()) or name.endswith("_KEYS") or isinstance(value, SecretStr | dict):
         return None
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

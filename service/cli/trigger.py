@@ -21,7 +21,8 @@ from service.cli.posting import Answered, Delivery, post_all, target
 from service.cli.specimens import new_id, specimen, value
 from service.errors import ConfigurationError
 from service.resources import is_id
-from service.settings import TOPIC_PATTERN, Settings
+from service.settings import Settings
+from service.soundness import TOPIC_PATTERN
 
 _LATE = timedelta(hours=1)
 _KEPT, _UNAUTHORIZED = 200, 401

@@ -61,7 +61,7 @@ def _refuse_real(loaded: Settings) -> None:
     Raises:
         ConfigurationError: the settings are of a real organization.
     """
-    from service.settings import is_loopback  # noqa: PLC0415
+    from service.soundness import is_loopback  # noqa: PLC0415
 
     if loaded.api_url and not is_loopback(loaded.api_url):
         raise ConfigurationError(

@@ -125,9 +125,23 @@ class OrderCopies(Copies):
 class Webhooks(Writable[Webhook]):
     """The provider's webhooks; their secrets are shown to integrations, and kept as `SecretStr`."""
 
-    def create(self, topic: str, callback_url: str, **arguments: Unpack[WebhookArguments]) -> Answer[Webhook]:
-        """Make a webhook; its secret comes with the answer."""
-        return self._create({"topic": topic, "callback_url": callback_url, **arguments}, {})
+    def create(
+        self, topic: str, callback_url: str, *, disabled: bool = False, **arguments: Unpack[WebhookArguments]
+    ) -> Answer[Webhook]:
+        """Make a webhook; its secret comes with the answer.
+
+        Args:
+            topic: what it tells.
+            callback_url: where it posts.
+            disabled: whether it says nothing until it is enabled, so that its secret can be known here first.
+            **arguments: see `WebhookArguments`.
+
+        Raises:
+            Refused: such as VALIDATION_ERROR, where its name is taken.
+            Unavailable, OutcomeUnknown: as every write.
+        """
+        trigger = {"_disable": True} if disabled else {}
+        return self._create({"topic": topic, "callback_url": callback_url, **arguments, **trigger}, {})
 
     def update(self, id_: str, **changes: Unpack[WebhookChanges]) -> Answer[Webhook]:
         """Change a webhook."""

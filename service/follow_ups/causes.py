@@ -68,6 +68,25 @@ CAUSES: dict[str, Cause] = {
         "If its secret changed, set the new one now: after 30 failures the platform stops the webhook.",
         one_by_one=True,
     ),
+    "circuit open": Cause(
+        "Circuit open: a webhook is silent",
+        "Mend why deliveries failed, then `copydesk recover`; what happened meanwhile is not sent by itself.",
+        one_by_one=True,
+    ),
+    **{
+        f"{level} of 30 failures": Cause(
+            f"Deliveries fail: {level} in a row, and at 30 the platform stops the webhook",
+            "See `copydesk doctor` and the log of `copydesk serve`: an address, a secret or the database is wrong.",
+            one_by_one=True,
+        )
+        for level in (5, 15, 25)
+    },
+    **{
+        f"webhook {what}": Cause(
+            f"Webhook {what}", "Ask who did it; `copydesk webhooks apply` mends it.", one_by_one=True
+        )
+        for what in ("drifted", "disabled", "gone")
+    },
     "follow-up ended badly": Cause(
         "A follow-up could not be done", "Mend what it names and have it tried again, or do it by hand."
     ),

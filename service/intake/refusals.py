@@ -42,6 +42,10 @@ class Refusals:
         self._thread = threading.Thread(target=self._run, name="copydesk-refusals", daemon=True)
         self._thread.start()
 
+    def serve(self, topics: Collection[str]) -> None:
+        """Count these topics by their names from now on."""
+        self._topics = frozenset(topics)
+
     def count(self, topic: str, reason: str) -> None:
         """Count one refused request; `reason` is one of our own constant words."""
         self._counts[topic if topic in self._topics else "", reason] += 1

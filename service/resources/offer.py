@@ -34,6 +34,7 @@ class Offer:
         relationships: all of them, by name.
         actions: list, retrieve, create, update, delete.
         triggers: attributes that are written as `true` to make something happen, and are never shown.
+        creatable_triggers: those of them that a create takes too.
     """
 
     type: str
@@ -41,6 +42,7 @@ class Offer:
     relationships: Mapping[str, Relationship]
     actions: tuple[str, ...] = ("list", "retrieve", "create", "update", "delete")
     triggers: tuple[str, ...] = ()
+    creatable_triggers: tuple[str, ...] = ()
 
     @cached_property
     def fetchable(self) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ class Offer:
     @cached_property
     def creatable(self) -> tuple[str, ...]:
         """What a create may set, relationships and triggers among it."""
-        return (*self._attributes("c"), *self._relationships("c"))
+        return (*self._attributes("c"), *self._relationships("c"), *self.creatable_triggers)
 
     @cached_property
     def updatable(self) -> tuple[str, ...]:

@@ -184,6 +184,7 @@ WEBHOOKS = Offer(
     relationships({"event_callbacks i": "last_event_callbacks", "* i": "versions", "event_stores": "event_stores"}),
     # A new secret is better had by a second webhook: the trigger for it is deprecated, and the old one ends at once.
     triggers=("_enable", "_disable", "_reset_circuit"),
+    creatable_triggers=("_enable", "_disable"),
 )
 EVENTS = Offer(
     "events",

@@ -262,6 +262,43 @@ refusals = _table(
     Column("last_at", Instant, nullable=False),
 )
 
+# The shared secrets of our webhooks, encrypted by keys that are not in the database. A secret whose webhook was
+# deleted is retired, not removed: what was signed under it may still be on its way.
+webhook_secrets = _table(
+    "webhook_secrets",
+    Column("id", Serial, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("webhook_id", Text, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant),
+    Column("retired_at", Instant),
+    sa.UniqueConstraint("webhook_id", "fingerprint"),
+)
+
+# One row for each rotation. Which step is next is read from the provider and from the secrets, never from here.
+webhook_rotations = _table(
+    "webhook_rotations",
+    Column("id", Serial, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("old_webhook_id", Text, nullable=False),
+    Column("new_webhook_id", Text),
+    Column("status", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("waits_for", Text),
+    Column("started_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    _one_of("status", "open", "done"),
+    Index(
+        "uq_webhook_rotations_open",
+        "topic",
+        unique=True,
+        sqlite_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("status = 'open'"),
+    ),
+)
+
 # Failures with one cause, grouped for people. At most one of a fingerprint is open; a cured one that comes back is
 # another incident.
 incidents = _table(

@@ -9,11 +9,12 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.errors import RequestRefused
-from service.intake import Door, Writer
+from service.intake import Writer
 from service.intake.refusals import Refusals
 from service.router import Router
 from service.settings import Settings
 from service.store import Store, open_store
+from service.web.doors import Doors
 from service.web.health import health
 from service.web.webhook import REQUEST_ID, answer, webhook
 
@@ -43,12 +44,13 @@ class Services:
 
     store: Store
     quick: Store
-    door: Door
+    doors: Doors
     writer: Writer
     refusals: Refusals
 
     def close(self) -> None:
         """Write what waits and close the database."""
+        self.doors.close()
         self.writer.close()
         self.refusals.close()
         self.quick.close()
@@ -64,14 +66,23 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
         max_batch: deliveries in one commit; None for the default.
 
     Raises:
+        ConfigurationError: the secrets in the store cannot be used.
         StoreUnusable, StoreUnavailable: as `open_store`.
     """
     app = Flask("copydesk", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route names is 405, OPTIONS too
     store = open_store(settings.database_url.get_secret_value())
+    quick = store.impatient()
+    try:
+        doors = Doors(quick, settings, router)
+    except BaseException:
+        quick.close()
+        store.close()
+        raise
     writer = Writer(store) if max_batch is None else Writer(store, max_batch=max_batch)
-    refusals = Refusals(store, settings.webhook_secrets)
-    app.extensions["copydesk"] = Services(store, store.impatient(), Door.of(settings, router), writer, refusals)
+    refusals = Refusals(store, doors.door.keys)
+    doors.tell(refusals)
+    app.extensions["copydesk"] = Services(store, quick, doors, writer, refusals)
     app.register_blueprint(webhook)
     app.register_blueprint(health)
     app.register_error_handler(RequestRefused, lambda refusal: _plain(refusal.status))

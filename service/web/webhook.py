@@ -36,20 +36,23 @@ def receive(topic: str) -> Response:
     """Answer 200 once an authentic delivery is on disk, whatever it says; see docs/operations.md for the others."""
     services: Services = current_app.extensions["copydesk"]
     began = time.perf_counter()
+    door = services.doors.door
     try:
         body.declared_length(request.environ, MAX_BODY)
-        keys, signature = services.door.expect(topic, _single(TOPIC_HEADER), _single(SIGNATURE_HEADER))
+        keys, signature = door.expect(topic, _single(TOPIC_HEADER), _single(SIGNATURE_HEADER))
         raw = body.read(request.environ, MAX_BODY, seconds=BODY_SECONDS)
-        key = services.door.verify(keys, signature, raw)
+        key = door.verify(keys, signature, raw)
     except RequestRefused as refusal:
         services.refusals.count(topic, refusal.reason)
         raise
-    arrival = services.door.admit(topic, raw, _headers(), key, datetime.now(UTC))
+    arrival = door.admit(topic, raw, _headers(), key, datetime.now(UTC))
     try:
         receipt = services.writer.keep(arrival)
     except StoreUnavailable as error:
         log.warning("not kept", request_id=request.environ[REQUEST_ID], topic=topic, error=str(error))
         return answer("busy\n", 503, {"Retry-After": RETRY_AFTER})
+    if key.fingerprint in services.doors.unseen:
+        services.doors.saw(key.fingerprint)
     log.info(
         "kept",
         request_id=request.environ[REQUEST_ID],

@@ -76,6 +76,44 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "webhook_rotations",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("old_webhook_id", sa.Text(), nullable=False),
+        sa.Column("new_webhook_id", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("waits_for", sa.Text(), nullable=True),
+        sa.Column("started_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("changed_at", service.store.schema.Instant(), nullable=False),
+        sa.CheckConstraint("status IN ('open', 'done')", name=op.f("ck_webhook_rotations_status")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_rotations")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("webhook_rotations", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_webhook_rotations_open",
+            ["topic"],
+            unique=True,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
+
+    op.create_table(
+        "webhook_secrets",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("ciphertext", sa.LargeBinary(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("created_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("seen_at", service.store.schema.Instant(), nullable=True),
+        sa.Column("retired_at", service.store.schema.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_secrets")),
+        sa.UniqueConstraint("webhook_id", "fingerprint", name=op.f("uq_webhook_secrets_webhook_id_fingerprint")),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "workers",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("started_at", service.store.schema.Instant(), nullable=False),

@@ -1,0 +1,80 @@
+"""Encryption of what the store keeps and its readers must not read: the secrets of webhooks.
+
+Fernet is AES-128 in CBC mode under an HMAC-SHA256; several keys are tried in turn, and the first one encrypts.
+https://cryptography.io/en/latest/fernet/#cryptography.fernet.MultiFernet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import SecretStr
+
+from service.errors import ConfigurationError
+
+NAME = "COPYDESK_ENCRYPTION_KEYS"
+
+
+class Vault:
+    """Encrypts and decrypts under the keys of the settings; its repr shows nothing of them."""
+
+    def __init__(self, keys: Sequence[SecretStr]) -> None:
+        """Take the keys, as the settings have checked them; none makes a vault that cannot be opened."""
+        self._fernet = MultiFernet([Fernet(key.get_secret_value()) for key in keys]) if keys else None
+
+    def check(self) -> None:
+        """Make sure that something could be encrypted, before anything is done that needs it.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        self._opened()
+
+    def lock(self, secret: SecretStr) -> bytes:
+        """Encrypt a secret under the first key.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        return self._opened().encrypt(secret.get_secret_value().encode("utf-8"))
+
+    def unlock(self, ciphertext: bytes) -> SecretStr:
+        """Decrypt a secret, whichever of the keys it was encrypted under.
+
+        Raises:
+            ConfigurationError: there is no key, or none of them fits.
+        """
+        try:
+            return SecretStr(self._opened().decrypt(ciphertext).decode("utf-8"))
+        except InvalidToken:
+            raise _misfit() from None
+
+    def relock(self, ciphertext: bytes) -> bytes:
+        """Encrypt anew, under the first key, what any of the keys decrypts.
+
+        Raises:
+            ConfigurationError: there is no key, or none of them fits.
+        """
+        try:
+            return self._opened().rotate(ciphertext)
+        except InvalidToken:
+            raise _misfit() from None
+
+    def _opened(self) -> MultiFernet:
+        if self._fernet is None:
+            raise ConfigurationError(
+                [f"{NAME}: is not set; secrets in the store need a key, which `copydesk keys generate` makes"]
+            )
+        return self._fernet
+
+
+def new_key() -> SecretStr:
+    """Make a key."""
+    return SecretStr(Fernet.generate_key().decode("ascii"))
+
+
+def _misfit() -> ConfigurationError:
+    return ConfigurationError(
+        [f"{NAME}: none of its keys decrypts the secrets in the store; add the key they were encrypted under"]
+    )
