@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -107,28 +107,38 @@ def sweep(
     since = begin(site, since)
     started = datetime.now(UTC)
     swept = Swept(since, dry_run=dry_run)
-    at: datetime | None = since
-    troubles = enough = 0
-    while at is not None:
+    enough = 0
+    for page in _steadily(site, since):
+        enough = enough or _enough(page)
+        swept = swept.plus(page, _take(site, page, since, dry_run=dry_run))
+        progress(page)
+        # A busy provider must not hold a pass for ever: what changes meanwhile is the next one's.
+        if _newest(page, since) > started and swept.pages >= enough:
+            break
+    if not dry_run:
+        _ended(site, swept, started, actor)
+    return swept
+
+
+def _steadily(site: Site, since: datetime) -> Iterator[Page[OrderFactory]]:
+    """The pages of what changed; after trouble on from the last row that was read."""
+    at, troubles = since, 0
+    while True:
         try:
             for page in changed(site, at):
-                enough = enough or _enough(page)
-                swept = swept.plus(page, _take(site, page, since, dry_run=dry_run))
-                progress(page)
-                troubles, at = 0, max((one.updated_at for one in page.items if one.updated_at), default=at)
-                # A busy provider must not hold a pass for ever: what changes meanwhile is the next one's.
-                if at > started and swept.pages >= enough:
-                    break
-            at = None
+                yield page
+                at, troubles = _newest(page, at), 0
         except Unavailable as error:
             troubles += 1
             if troubles > _PATIENCE:
                 raise
-            # The next try begins where this one ended.
             site.pause(min(error.retry_after or 2.0**troubles, _LONGEST_PAUSE))
-    if not dry_run:
-        _ended(site, swept, started, actor)
-    return swept
+        else:
+            return
+
+
+def _newest(page: Page[OrderFactory], otherwise: datetime) -> datetime:
+    return max((one.updated_at for one in page.items if one.updated_at), default=otherwise)
 
 
 def _enough(page: Page[OrderFactory]) -> int:
