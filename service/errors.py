@@ -14,6 +14,7 @@ CopydeskError
 ├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
 └── OutsideError              an outside system (Commerce Layer, Slack)
     ├── Refused               it said no: final, a person must look
+    │   └── CredentialsRefused  our credentials, whatever was asked: everything waits for new ones
     └── Unavailable           unreachable, throttled, broken: again later
         └── OutcomeUnknown    the request may have taken effect: read before anything is repeated
 
@@ -59,7 +60,7 @@ class RequestRefused(CopydeskError):
     """An inbound webhook request is refused before anything of it is kept.
 
     Attributes:
-        status: the HTTP status to answer (400, 401, 404, 405 or 413).
+        status: the HTTP status to answer (400, 401, 404, 405, 413 or 503).
         reason: a short constant word for logs and counters, never shown to the sender.
     """
 
@@ -114,6 +115,10 @@ class OutsideError(CopydeskError):
 
 class Refused(OutsideError):
     """The other side said no: repeating the request would not help."""
+
+
+class CredentialsRefused(Refused):
+    """Our own credentials are not accepted: whatever is asked has to wait until a person has mended them."""
 
 
 class Unavailable(OutsideError):

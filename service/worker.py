@@ -110,7 +110,9 @@ class Worker:
         self._schedule()
         self._engine.run(lambda id_, number: attempt(self._tools, id_, number, self.name))
         watch = threading.Thread(target=self._watch, name="copydesk-watch", daemon=True)
-        watch.start()
+        reader = threading.Thread(target=self._read_deferred, name="copydesk-reader", daemon=True)
+        for thread in (watch, reader):
+            thread.start()
         log.info("worker started", worker=self.name)
         try:
             while not self._stop.wait(self._pace.look):
@@ -119,7 +121,8 @@ class Worker:
             self._stop.set()
             self._engine.stop(self._pace.grace)
             self._drained.set()
-            watch.join(self._pace.beat * 2)
+            for thread in (watch, reader):
+                thread.join(self._pace.beat * 2)
             self._guarded(self._sign_off)
             self._tools.close()
             self._store.close()
@@ -167,7 +170,6 @@ class Worker:
             if self._stop.is_set():
                 continue
             self._guarded(self._take_over)
-            self._guarded(self._read_deferred)
             housekeeping += self._pace.beat
             if housekeeping >= self._pace.housekeeping:
                 housekeeping = 0.0
@@ -200,8 +202,12 @@ class Worker:
                     log.warning("follow-up was stranded", follow_up=one.id)
 
     def _read_deferred(self) -> None:
-        """Read the bodies that were too large to be read while their sender waited."""
-        read_deferred(self._store, self._door)
+        """Read the bodies that were too large to be read while their sender waited.
+
+        In a thread of its own: a second for each of a row of them would be taken for this worker's death.
+        """
+        while not self._stop.wait(self._pace.beat):
+            self._guarded(lambda: read_deferred(self._store, self._door))
 
     def _keep_house(self) -> None:
         """Checkpoint the WAL, which web processes leave to us, and forget what the engine ended long ago."""

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from service.clients.http import Transport
 from service.clients.json_api import document, error_code
 from service.clients.peer import Peer, Request, Response
-from service.errors import OutsideError, Unavailable
+from service.errors import CredentialsRefused, OutsideError, Refused, Unavailable
 from service.settings import PREFIX, Settings
 
 # The endpoint hands out the same token until 15 minutes before its end and a new one from then on, so a
@@ -156,12 +156,17 @@ class Credentials:
         response = self._transport.send(request, until)
         if response.status != _OK:
             hint = f"; check {PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET"
-            raise self._peer.failure(
+            failure = self._peer.failure(
                 request,
                 response,
                 code=error_code(response.body),
                 hint=hint if response.status in _UNSET_UNAUTHORIZED else "",
             )
+            if isinstance(failure, Refused):
+                raise CredentialsRefused(
+                    str(failure), status=failure.status, code=failure.code, request_id=failure.request_id
+                )
+            raise failure
         return self._read(request, response)
 
     def _read(self, request: Request, response: Response) -> tuple[str, float]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from service.errors import OutcomeUnknown, Refused, StoreError, Unavailable
+from service.errors import CredentialsRefused, OutcomeUnknown, OutsideError, Refused, StoreError, Unavailable
 from service.follow_ups import KINDS
 from service.follow_ups.backoff import MAX_STARTS, after_unknown, delay
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Tools, Wait
@@ -50,6 +50,10 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     except Unavailable as error:
         seconds = delay(number, random.random(), error.retry_after)  # noqa: S311 - jitter
         _again(tools, started, "unavailable", error, seconds)
+    except CredentialsRefused as error:
+        # Not this follow-up was refused but all of them: it waits for whoever mends the settings, who is told.
+        _tell_credentials(tools, error)
+        _again(tools, started, "unavailable", error, delay(number, random.random()))  # noqa: S311 - jitter
     except Refused as error:
         _end(tools, started, Ending("refused", "refused", str(error), request_id=error.request_id))
     except Exception as error:
@@ -88,7 +92,15 @@ def _act(tools: Tools, kind: Kind, started: Started, facts: object, decision: Ac
     return kind.act(started, facts, decision, tools)
 
 
-def _again(tools: Tools, started: Started, result: str, error: Unavailable, seconds: float) -> None:
+def _tell_credentials(tools: Tools, error: CredentialsRefused) -> None:
+    """Plan an alert, once a day."""
+    now = _now()
+    with tools.store.write() as connection:
+        told = alert("copydesk/credentials", f"credentials refused {now:%Y-%m-%d}", reason=str(error))
+        plan(connection, told, now, follow_up_rows.WORKER)
+
+
+def _again(tools: Tools, started: Started, result: str, error: OutsideError, seconds: float) -> None:
     """Plan it again, or end it where it has been tried for long enough."""
     if _now() >= started.give_up_at:
         _end(tools, started, Ending("dead", result, f"given up: {error}", request_id=error.request_id))

@@ -63,6 +63,11 @@ CAUSES: dict[str, Cause] = {
     "cancelled in the platform's place": Cause(
         "Copydesk cancelled a source order that the platform had forgotten", "Nothing; this is for your information."
     ),
+    "credentials refused": Cause(
+        "Commerce Layer does not accept Copydesk's credentials",
+        "Set COPYDESK_CLIENT_ID and COPYDESK_CLIENT_SECRET anew and restart the workers; follow-ups wait until then.",
+        one_by_one=True,
+    ),
     "bad signatures": Cause(
         "Deliveries with a bad signature",
         "If its secret changed, set the new one now: after 30 failures the platform stops the webhook.",

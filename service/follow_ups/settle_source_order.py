@@ -30,6 +30,9 @@ CANCELLABLE: frozenset[tuple[str, str, str]] = frozenset(
     }
 )
 TARGET_IN_PLACE = ("placed", "approved")
+# https://docs.commercelayer.io/core/api-reference/orders: `place_async`
+PLACING_PATIENCE = timedelta(hours=1)
+_PLACING = Wait(30, "the target order is being placed")
 SUBSCRIPTION_OVER = ("cancelled",)
 _CANCELLED = "Copydesk cancelled the source order"
 _TOOK_EFFECT = "the source order is cancelled: an attempt whose outcome was unknown took effect"
@@ -63,11 +66,13 @@ def decide(started: Started, facts: Facts, settings: Settings, now: datetime) ->
     if factory.source_order is None:
         return Leave("the API does not say which order it was made from", tell=bool(factory.cancel_source_order))
     if factory.source_order.status == "cancelled":
-        return _already_cancelled(started, factory)
+        return _already_cancelled(started, factory, now)
     return _not_cancelled(started, factory, settings, now)
 
 
-def _already_cancelled(started: Started, factory: OrderFactory) -> Decision:
+def _already_cancelled(started: Started, factory: OrderFactory, now: datetime) -> Decision:
+    if _still_placing(started, factory, now):
+        return _PLACING
     if not _in_place(factory.target_order):
         return Leave(
             f"the source order is cancelled, but the target order is {_status(factory.target_order)}", tell=True
@@ -85,6 +90,8 @@ def _not_cancelled(started: Started, factory: OrderFactory, settings: Settings, 
         if asked:
             return Leave(f"the platform has not cancelled it, and the policy is {settings.cancel_policy}", tell=True)
         return Leave("the copy did not ask for its source order to be cancelled")
+    if _still_placing(started, factory, now):
+        return _PLACING
     if objection := _objection(factory):
         return Leave(objection, tell=True)
     return Act("cancel the source order", factory.source_order)
@@ -106,6 +113,12 @@ def _grace_left(started: Started, settings: Settings, now: datetime) -> float:
     return (started.planned_at + timedelta(seconds=settings.cancel_grace_seconds) - now).total_seconds()
 
 
+def _still_placing(started: Started, factory: OrderFactory, now: datetime) -> bool:
+    """An order that is placed asynchronously is neither placed nor pending for a while: so long, it is too early."""
+    target = factory.target_order
+    return target is not None and target.status == "placing" and now - started.planned_at < PLACING_PATIENCE
+
+
 def _objection(factory: OrderFactory) -> str | None:
     """The first guard that does not hold, in words; None where all of them do."""
     source, target = factory.source_order, factory.target_order
@@ -115,8 +128,8 @@ def _objection(factory: OrderFactory) -> str | None:
         return "source and target are one order"
     if not _in_place(target):
         return f"the target order is {_status(target)}: the customer would be left without an order"
-    if factory.skip_errors and factory.errors_count:
-        return "the copy skipped errors: compare the two orders first"
+    if factory.errors_count or factory.errors_log:
+        return "the copy completed with errors: compare the two orders first"
     return _subscription_objection(factory, source, target) or _state_objection(source)
 
 

@@ -69,9 +69,9 @@ class Refusals:
                 for topic, reason in sorted(counts):
                     if topic and reason == "bad signature":
                         plan(connection, alert(f"topics/{topic}", f"bad signatures {now:%Y-%m-%d}"), now, INTAKE)
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next round must find this thread alive
             self._counts.update(counts)
-            log.warning("refusals not written", error=str(error))
+            log.warning("refusals not written", error=type(error).__name__)
         for (topic, reason), times in sorted(counts.items()):
             log.warning("refused", topic=topic, reason=reason, times=times)
 

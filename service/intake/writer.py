@@ -131,12 +131,14 @@ class Writer:
         )
         try:
             with self._store.write() as connection:
-                _answer(waiting, keep(connection, [bare])[0])
+                (receipt,) = keep(connection, [bare])
         except StoreUnavailable:
             raise
         except Exception as second:  # noqa: BLE001 - the sender must get its answer
             # Not the error's text: SQLAlchemy's holds the values, and so the body.
             _fail(waiting, StoreUnavailable(f"could not be kept: {type(second).__name__}"))
+        else:
+            _answer(waiting, receipt)
 
     def _give_up_late(self, batch: list[_Waiting], error: StoreUnavailable) -> list[_Waiting]:
         now = time.monotonic()

@@ -88,7 +88,19 @@ def commit_beside_the_loop(engine: sa.Engine) -> None:
     @event.listens_for(engine, "commit")
     def _commit(connection: sa.Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        gevent.get_hub().threadpool.apply(driver.commit)
+        error = gevent.get_hub().threadpool.apply(_tried, (driver.commit,))
+        if error is not None:
+            # As SQLAlchemy would have raised it: whoever waits for this commit must learn that it did not happen.
+            raise sa.exc.OperationalError("COMMIT", None, error) from error
+
+
+def _tried(commit: Any) -> Exception | None:
+    """Commit, and hand the database's trouble over as a value: what a pool's thread raises, gevent prints too."""
+    try:
+        commit()
+    except sqlite3.Error as error:
+        return error  # type: ignore[no-any-return]
+    return None
 
 
 def connect_engine(url: str) -> sa.Engine:

@@ -6,6 +6,7 @@ takes, or an advisory lock of PostgreSQL that ends with the transaction.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ def configuration() -> Config:
     return config
 
 
+@cache
 def head() -> str:
     """The newest revision that this Copydesk knows."""
     return str(ScriptDirectory.from_config(configuration()).get_current_head())

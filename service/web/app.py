@@ -16,7 +16,7 @@ from service.settings import Settings
 from service.store import Store, open_store
 from service.web.doors import Doors
 from service.web.health import health
-from service.web.webhook import REQUEST_ID, answer, webhook
+from service.web.webhook import BUSY, REQUEST_ID, RETRY_AFTER, answer, webhook
 
 # https://owasp.org/www-project-secure-headers/: nothing here is for a browser, so everything is closed.
 RESPONSE_HEADERS = {
@@ -31,6 +31,7 @@ _WORDS = {
     404: "not found\n",
     405: "method not allowed\n",
     413: "too large\n",
+    BUSY: "busy\n",
 }
 
 
@@ -95,8 +96,10 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
 def _plain(status: int, error: HTTPException | None = None) -> Response:
     """A constant body: whoever has no key learns nothing from us."""
     methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
-    allow = {"Allow": ", ".join(sorted(methods))} if methods else {}
-    return answer(_WORDS.get(status, "error\n"), status, allow)
+    headers = {"Allow": ", ".join(sorted(methods))} if methods else {}
+    if status == BUSY:
+        headers["Retry-After"] = RETRY_AFTER
+    return answer(_WORDS.get(status, "error\n"), status, headers)
 
 
 def _name_request() -> None:

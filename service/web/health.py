@@ -6,14 +6,17 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from flask import Blueprint, Response, current_app, jsonify
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.errors import StoreError, StoreLocked
-from service.store import Store, queries
+from service.store import Store, migrate, queries
 
 if TYPE_CHECKING:
     from service.web.app import Services
 
+log = structlog.get_logger(__name__)
 health = Blueprint("health", __name__)
 
 WORKER_SECONDS = 30.0
@@ -36,14 +39,18 @@ def readyz() -> tuple[Response, int]:
     services: Services = current_app.extensions["copydesk"]
     now = datetime.now(UTC)
     try:
-        found = _readiness(services.quick)
+        found, schema = _readiness(services.quick)
     except StoreError as error:
         return jsonify(ready=False, store=str(error)), 503
-    return jsonify(ready=True, store="writable", **_worker(found, now), **_oldest(found, now)), 200
+    except SQLAlchemyError as error:
+        # Such as a role that may not read what is read here: a person must look, and deliveries fare no better.
+        log.warning("not ready", error=type(error).__name__)
+        return jsonify(ready=False, store="cannot be read"), 503
+    return jsonify(ready=True, store="writable", schema=schema, **_worker(found, now), **_oldest(found, now)), 200
 
 
-def _readiness(store: Store) -> queries.Readiness:
-    """Ask in a transaction that could write.
+def _readiness(store: Store) -> tuple[queries.Readiness, str]:
+    """Ask in a transaction that writes, and whether somebody migrated the database since this process started.
 
     Between two tries the other requests have the processor: SQLite's own waiting for a lock would hold up them all.
     """
@@ -51,7 +58,9 @@ def _readiness(store: Store) -> queries.Readiness:
     while True:
         try:
             with store.write() as connection:
-                return queries.readiness(connection)
+                queries.check_takes_writes(connection)
+                schema = "current" if migrate.revision(connection) == migrate.head() else "another one's"
+                return queries.readiness(connection), schema
         except StoreLocked:
             if time.monotonic() > deadline:
                 raise
@@ -66,10 +75,10 @@ def _worker(found: queries.Readiness, now: datetime) -> dict[str, Any]:
 
 
 def _oldest(found: queries.Readiness, now: datetime) -> dict[str, Any]:
-    if found.oldest_due_at is None:
+    if found.oldest_since is None:
         return {"follow_ups_open": found.open, "oldest_follow_up": None}
-    late = (now - found.oldest_due_at).total_seconds()
+    waits = max(0.0, (now - found.oldest_since).total_seconds())
     return {
         "follow_ups_open": found.open,
-        "oldest_follow_up": {"id": found.oldest_id, "due_seconds_ago": round(late, 1)},
+        "oldest_follow_up": {"id": found.oldest_id, "waits_seconds": round(waits, 1)},
     }

@@ -22,7 +22,7 @@ webhook = Blueprint("webhook", __name__)
 
 # Half of what the sender grants for everything: https://docs.commercelayer.io/core/real-time-webhooks
 BODY_SECONDS = 2.5
-RETRY_AFTER = "5"
+BUSY, RETRY_AFTER = 503, "5"
 # Where the WSGI environment holds the name that this request has in our answer and in our log.
 REQUEST_ID = "copydesk.request_id"
 TOPIC_HEADER = "X-CommerceLayer-Topic"
@@ -50,7 +50,7 @@ def receive(topic: str) -> Response:
         receipt = services.writer.keep(arrival)
     except StoreUnavailable as error:
         log.warning("not kept", request_id=request.environ[REQUEST_ID], topic=topic, error=str(error))
-        return answer("busy\n", 503, {"Retry-After": RETRY_AFTER})
+        return answer("busy\n", BUSY, {"Retry-After": RETRY_AFTER})
     if key.fingerprint in services.doors.unseen:
         services.doors.saw(key.fingerprint)
     log.info(

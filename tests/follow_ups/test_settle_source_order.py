@@ -190,7 +190,9 @@ CASES = [
         policy="metadata",
         copy={"type": "recurring_order_copies", "metadata": {"cancel_source_order": True}},
     ),
-    Case("errors were skipped", "tell", "skipped errors", copy={"skip_errors": True, "errors_count": 2}),
+    Case("errors were skipped", "tell", "with errors", copy={"skip_errors": True, "errors_count": 2}),
+    Case("errors without a word of skipping", "tell", "with errors", copy={"errors_count": 1}),
+    Case("errors that nobody counted", "tell", "with errors", copy={"errors_log": {"status": ["x"]}}),
     Case("errors might have been skipped and were not", "act", copy={"skip_errors": True, "errors_count": 0}),
     # The target, read again.
     *(

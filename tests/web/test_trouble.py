@@ -42,7 +42,7 @@ def test_alive_and_ready(web: Web) -> None:
     assert ready.status == 200
     assert (told["ready"], told["store"], told["worker"]) == (True, "writable", "none")
     assert told["follow_ups_open"] >= 1
-    assert told["oldest_follow_up"]["due_seconds_ago"] >= 0
+    assert told["oldest_follow_up"]["waits_seconds"] >= 0
 
 
 def test_locked_it_says_come_again_and_recovers(web: Web, kept: Store) -> None:

@@ -26,10 +26,10 @@ def follow_ups(patient: Patient) -> list[Finding]:
     """Whether the oldest open follow-up gets on."""
     with patient.open.read() as connection:
         found = queries.readiness(connection)
-    if found.oldest_due_at is None:
+    if found.oldest_since is None:
         return ok("none open")
-    told = f"{found.open} open; number {found.oldest_id} was due {_due(found.oldest_due_at, patient.now)}"
-    late = patient.now - found.oldest_due_at
+    told = f"{found.open} open; number {found.oldest_id} {_waits(found.oldest_since, patient.now)}"
+    late = patient.now - found.oldest_since
     if late > _LATE:
         return (fail if late > _FAR_TOO_LATE else warn)(told, f"copydesk follow-ups {found.oldest_id}")
     return ok(told)
@@ -81,5 +81,5 @@ def age(span: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _due(at: datetime, now: datetime) -> str:
-    return f"{age(now - at)} ago" if at <= now else f"in {age(at - now)}"
+def _waits(since: datetime, now: datetime) -> str:
+    return f"waits for its time, {age(since - now)} from now" if since > now else f"waits since {age(now - since)}"

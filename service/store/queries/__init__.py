@@ -29,7 +29,7 @@ from service.store.queries.follow_ups import (
     known_identities,
 )
 from service.store.queries.incidents import AffectedRow, IncidentRow, affected_by, incident, incidents
-from service.store.queries.readiness import Readiness, readiness
+from service.store.queries.readiness import Readiness, check_takes_writes, readiness
 from service.store.queries.standing import Came, came_since, changed_between, newest_copy_at, unfinished
 from service.store.queries.totals import Totals, totals
 from service.store.queries.trail import AuditRow, is_known, related, state_of, subjects_of, trail
@@ -51,6 +51,7 @@ __all__ = [
     "apart",
     "attempts_of",
     "body_of_delivery",
+    "check_takes_writes",
     "came_since",
     "changed_between",
     "deliveries_of",
