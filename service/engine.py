@@ -8,13 +8,13 @@ docs/decisions/0002-dbos-in-the-worker.md
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowSerializationFormat
+from dbos import DBOS, DBOSClient, DBOSConfig, ScheduleInput, WorkflowSerializationFormat
 
 from service.store.connections import connect_engine
 
@@ -53,6 +53,7 @@ class Engine:
             queues: the queues by name.
         """
         self._worker, self._queues = worker, queues
+        self._schedules: list[ScheduleInput] = []
         self._database = connect_engine(url)
         config: DBOSConfig = {
             "name": _APPLICATION,
@@ -74,6 +75,8 @@ class Engine:
             attempt(follow_up, number)
 
         DBOS.launch()
+        if self._schedules:
+            DBOS.apply_schedules(self._schedules)
         for name, q in self._queues.items():
             DBOS.register_queue(
                 name,
@@ -105,7 +108,8 @@ class Engine:
         def workflow(_at: datetime, _context: Any) -> None:
             job()
 
-        DBOS.apply_schedules([{"schedule_name": name, "workflow_fn": workflow, "schedule": cron, "context": None}])
+        # Kept until the engine runs: a schedule is a row of a database that it opens only then.
+        self._schedules.append({"schedule_name": name, "workflow_fn": workflow, "schedule": cron, "context": None})
 
     def stop(self, seconds: int) -> None:
         """Take no more work, give what is under way so long to end, and let go of the database."""
@@ -113,20 +117,23 @@ class Engine:
         self._client.destroy()
         self._database.dispose()
 
-    def resume_from_the_dead(self, live: Iterable[str]) -> int:
-        """Put what dead workers had under way back into its queue; they are those not in `live`.
+    def resume_from_the_dead(self, living: Callable[[], Collection[str]]) -> int:
+        """Put what dead workers had under way back into its queue.
 
         The free edition of DBOS recovers only what a worker of the same name left behind.
+
+        Args:
+            living: says which workers live. It is asked after the attempts under way were listed, so that a worker
+                which begins meanwhile is not taken for a dead one.
 
         Returns:
             How many attempts were put back.
         """
-        living = set(live)
-        left = [
-            w
-            for w in DBOS.list_workflows(status="PENDING", name=_WORKFLOW, load_input=False, load_output=False)
-            if w.executor_id not in living
-        ]
+        under_way = DBOS.list_workflows(status="PENDING", name=_WORKFLOW, load_input=False, load_output=False)
+        if not under_way:
+            return 0
+        alive = set(living())
+        left = [w for w in under_way if w.executor_id not in alive]
         for w in left:
             DBOS.resume_workflow(w.workflow_id, queue_name=w.queue_name)
         return len(left)

@@ -57,7 +57,7 @@ class RequestRefused(CopydeskError):
     """An inbound webhook request is refused before anything of it is kept.
 
     Attributes:
-        status: the HTTP status to answer (400, 401, 404, 405, 411 or 413).
+        status: the HTTP status to answer (400, 401, 404, 405 or 413).
         reason: a short constant word for logs and counters, never shown to the sender.
     """
 

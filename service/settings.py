@@ -19,10 +19,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.errors import ConfigurationError
 from service.soundness import (
-    TOPIC_PATTERN,
     check_encryption_key,
     check_own_address,
-    check_secret,
+    check_secrets,
     check_topics,
     is_https,
     is_loopback,
@@ -113,14 +112,7 @@ class Settings(BaseSettings):
     @field_validator("webhook_secrets")
     @classmethod
     def _sound_secrets(cls, by_topic: dict[str, tuple[SecretStr, ...]]) -> dict[str, tuple[SecretStr, ...]]:
-        owner: dict[str, str] = {}
-        for topic, secrets in by_topic.items():
-            if not TOPIC_PATTERN.fullmatch(topic):
-                raise ValueError(f"{topic!r} is not a topic; topics look like order_copies.fail")
-            if not secrets:
-                raise ValueError(f"{topic} has no secret")
-            for secret in secrets:
-                check_secret(topic, secret.get_secret_value(), owner)
+        check_secrets(by_topic)
         return by_topic
 
     @field_validator("webhook_topics")
@@ -158,16 +150,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _together(self) -> Settings:
+        mistakes = []
         slack = self.slack_webhook_url.get_secret_value()
         if slack:
             host = urlsplit(slack).hostname
             sandboxed = is_loopback(slack) and is_loopback(self.api_url)
             if not sandboxed and not (is_https(slack) and host in SLACK_HOSTS):
-                raise ValueError(f"{PREFIX}SLACK_WEBHOOK_URL: must be an https:// address at {SLACK_HOSTS[0]}")
+                mistakes.append(f"{PREFIX}SLACK_WEBHOOK_URL: must be an https:// address at {SLACK_HOSTS[0]}")
         if bool(self.client_id) != bool(self.client_secret.get_secret_value()):
-            raise ValueError(f"{PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET: set both, or neither")
+            mistakes.append(f"{PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET: set both, or neither")
         if self.client_id and not self.api_url:
-            raise ValueError(f"{PREFIX}API_URL: is needed with {PREFIX}CLIENT_ID, https://SLUG.commercelayer.io")
+            mistakes.append(f"{PREFIX}API_URL: is needed with {PREFIX}CLIENT_ID, https://SLUG.commercelayer.io")
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
         return self
 
     @property
@@ -190,16 +185,11 @@ def load(role: Role = "cli") -> Settings:
     if secrets_dir and not Path(secrets_dir).is_dir():
         mistakes.append(f"{SECRETS_DIR}: there is no directory {secrets_dir}")
         secrets_dir = None
-    try:
-        settings = Settings(_secrets_dir=secrets_dir)
-    except ValidationError as error:
-        raise ConfigurationError(mistakes + [_sentence(e) for e in error.errors()]) from None
-    mistakes += [
-        f"{PREFIX}{name.upper()}: is not set; {Settings.model_fields[name].description}"
-        for name in NEEDED[role]
-        if not getattr(settings, name)
-    ]
-    if mistakes:
+    settings, wrong = _read(secrets_dir)
+    missing = [name for name in NEEDED[role] if not _is_given(name, secrets_dir)]
+    mistakes += wrong
+    mistakes += [f"{PREFIX}{n.upper()}: is not set; {Settings.model_fields[n].description}" for n in missing]
+    if mistakes or settings is None:
         raise ConfigurationError(mistakes)
     return settings
 
@@ -219,6 +209,37 @@ def origins() -> dict[str, str]:
     return found | {name: "environment" for name in variables() if os.environ.get(name)}
 
 
+def _read(secrets_dir: str | None) -> tuple[Settings | None, list[str]]:
+    """Read the settings, or every mistake in them.
+
+    A variable with a mistake is left out of a second reading, so that what the others say together is checked too.
+    """
+    try:
+        return Settings(_secrets_dir=secrets_dir), []
+    except ValidationError as error:
+        wrong = {str(e["loc"][0]) for e in error.errors() if e["loc"]}
+        mistakes = _sentences(error)
+    if wrong:
+        left_out: dict[str, Any] = {
+            n: Settings.model_fields[n].get_default(call_default_factory=True) for n in sorted(wrong)
+        }
+        try:
+            Settings(_secrets_dir=secrets_dir, **left_out)
+        except ValidationError as error:
+            named = tuple(f"{PREFIX}{name.upper()}" for name in wrong)
+            mistakes += [m for m in _sentences(error) if not any(name in m for name in named)]
+    return None, mistakes
+
+
+def _is_given(name: str, secrets_dir: str | None) -> bool:
+    """Tell whether a variable is set at all, in the environment or as a file."""
+    variable = f"{PREFIX}{name}".lower()
+    if any(key.lower() == variable and value for key, value in os.environ.items()):
+        return True
+    files = Path(secrets_dir).iterdir() if secrets_dir else ()
+    return any(path.name.lower() == variable and path.is_file() and path.read_text().strip() for path in files)
+
+
 def _misspelt() -> list[str]:
     """Name variables that carry our prefix and that nobody reads: a typo there would be silent."""
     return [
@@ -228,9 +249,13 @@ def _misspelt() -> list[str]:
     ]
 
 
-def _sentence(error: Any) -> str:
-    """Turn one of pydantic's errors into one line that names the variable and never its value."""
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if not error["loc"]:
-        return message
-    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message[:1].lower()}{message[1:]}"
+def _sentences(error: ValidationError) -> list[str]:
+    """Turn pydantic's errors into lines that name the variable and never its value."""
+    lines = []
+    for one in error.errors():
+        messages = str(one["msg"]).removeprefix("Value error, ").split("\n")
+        if one["loc"]:
+            variable = f"{PREFIX}{str(one['loc'][0]).upper()}"
+            messages = [f"{variable}: {message[:1].lower()}{message[1:]}" for message in messages]
+        lines += messages
+    return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -41,6 +41,27 @@ def check_topics(topics: tuple[str, ...]) -> None:
     for topic in topics:
         if not _TOPICS_PATTERN.fullmatch(topic):
             raise ValueError(f"{topic!r} is not a topic; topics look like order_copies.fail or orders.*")
+
+
+def check_secrets(by_topic: Mapping[str, Sequence[SecretStr]]) -> None:
+    """Refuse a set of secrets, with every mistake in it on a line of its own."""
+    owner: dict[str, str] = {}
+    mistakes = []
+    for topic, secrets in by_topic.items():
+        if not TOPIC_PATTERN.fullmatch(topic):
+            # Shown only where it cannot be a secret that changed places with its topic.
+            shown = repr(topic) if re.fullmatch(r"[A-Za-z_.*-]{1,64}", topic) else "a name in it"
+            mistakes.append(f"{shown} is not a topic; topics look like order_copies.fail")
+            continue
+        if not secrets:
+            mistakes.append(f"{topic} has no secret")
+        for secret in secrets:
+            try:
+                check_secret(topic, secret.get_secret_value(), owner)
+            except ValueError as error:
+                mistakes.append(str(error))
+    if mistakes:
+        raise ValueError("\n".join(mistakes))
 
 
 def check_secret(topic: str, secret: str, owner: dict[str, str]) -> None:

@@ -7,6 +7,8 @@ import secrets
 import signal
 import socket
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -14,7 +16,7 @@ import structlog
 from service.clients.commerce_layer import CommerceLayer
 from service.clients.slack import Slack
 from service.engine import Engine, QueueLimits
-from service.errors import ConfigurationError, OutsideError, StoreError
+from service.errors import ConfigurationError, OutsideError, StoreError, Unavailable
 from service.follow_ups import KINDS
 from service.follow_ups.attempt import attempt
 from service.follow_ups.moves import Tools
@@ -28,13 +30,31 @@ from service.webhooks.installation import Installation
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 0.05
-BEAT_SECONDS = 2.0
-DEAD_AFTER = timedelta(seconds=10)
-STRANDED_AFTER = timedelta(seconds=60)
-HOUSEKEEPING_SECONDS = 10.0
 FORGET_AFTER = timedelta(days=7)
-GRACE_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a worker does what, and how long it is patient; all in seconds.
+
+    Attributes:
+        look: between two looks for due follow-ups.
+        beat: between two heartbeats.
+        dead_after: without a heartbeat a worker is dead after so long, and another takes over.
+        stranded_after: a follow-up that has not moved for so long may be lost to the engine.
+        housekeeping: between two rounds of it.
+        grace: for what is under way when the worker is told to stop.
+    """
+
+    look: float = 0.05
+    beat: float = 2.0
+    dead_after: float = 10.0
+    stranded_after: float = 60.0
+    housekeeping: float = 10.0
+    grace: int = 20
+
+
+PACE = Pace()
 
 
 def queues(settings: Settings) -> dict[str, QueueLimits]:
@@ -55,8 +75,13 @@ def queues(settings: Settings) -> dict[str, QueueLimits]:
 class Worker:
     """One worker. `run` returns when it was told to stop."""
 
-    def __init__(self, settings: Settings, router: Router) -> None:
+    def __init__(self, settings: Settings, router: Router, pace: Pace = PACE) -> None:
         """Open what it needs.
+
+        Args:
+            settings: as loaded for the role `worker`.
+            router: the handlers' switchboard.
+            pace: how often it does what.
 
         Raises:
             ConfigurationError: the credentials are of another organization or mode.
@@ -64,13 +89,16 @@ class Worker:
         """
         url = settings.database_url.get_secret_value()
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._settings = settings
-        self._router = router
+        self._settings, self._router, self._pace = settings, router, pace
         self._door = Door.of(settings, router)
         self._store = open_store(url, busy_seconds=30, autocheckpoint=connections.WORKER_AUTOCHECKPOINT)
-        self._tools = _tools(settings, self._store)
+        try:
+            self._tools = _tools(settings, self._store)
+        except BaseException:
+            self._store.close()
+            raise
         self._engine = Engine(url, self.name, queues(settings))
-        self._stop = threading.Event()
+        self._stop, self._drained = threading.Event(), threading.Event()
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -82,12 +110,13 @@ class Worker:
         watch.start()
         log.info("worker started", worker=self.name)
         try:
-            while not self._stop.wait(LOOK_SECONDS):
+            while not self._stop.wait(self._pace.look):
                 self._guarded(self._hand_over)
         finally:
-            self._engine.stop(GRACE_SECONDS)
             self._stop.set()
-            watch.join(BEAT_SECONDS * 2)
+            self._engine.stop(self._pace.grace)
+            self._drained.set()
+            watch.join(self._pace.beat * 2)
             self._guarded(self._sign_off)
             self._tools.close()
             self._store.close()
@@ -118,31 +147,42 @@ class Worker:
             follow_up_rows.mark_queued(connection, found, now)
 
     def _watch(self) -> None:
-        """Beat, and do now and then what has to be done; one trouble does not keep the rest from being done."""
+        """Beat, and do now and then what has to be done; one trouble does not keep the rest from being done.
+
+        It beats until the last attempt under way has ended: one that still works must not be taken for dead.
+        """
         housekeeping = 0.0
-        while not self._stop.wait(BEAT_SECONDS):
+        while not self._drained.wait(self._pace.beat):
             self._guarded(self._beat)
+            if self._stop.is_set():
+                continue
+            self._guarded(self._take_over)
             self._guarded(self._read_deferred)
-            housekeeping += BEAT_SECONDS
-            if housekeeping >= HOUSEKEEPING_SECONDS:
+            housekeeping += self._pace.beat
+            if housekeeping >= self._pace.housekeeping:
                 housekeeping = 0.0
                 self._guarded(self._unstrand)
                 self._guarded(self._keep_house)
 
     def _beat(self) -> None:
-        """Say that we live; the eldest living worker takes over from those who do not."""
-        now = datetime.now(UTC)
+        """Say that we live."""
         with self._store.write() as connection:
-            heartbeats.beat(connection, self.name, now)
-            living = heartbeats.living(connection, now - DEAD_AFTER)
-        if living[0] == self.name and (resumed := self._engine.resume_from_the_dead(living)):
+            heartbeats.beat(connection, self.name, datetime.now(UTC))
+
+    def _take_over(self) -> None:
+        """The eldest living worker takes over from those who do not live."""
+        if self._living()[:1] == [self.name] and (resumed := self._engine.resume_from_the_dead(self._living)):
             log.warning("took over from a dead worker", attempts=resumed)
+
+    def _living(self) -> list[str]:
+        with self._store.read() as connection:
+            return heartbeats.living(connection, datetime.now(UTC) - timedelta(seconds=self._pace.dead_after))
 
     def _unstrand(self) -> None:
         """Plan again what the engine was given and does not have any more."""
         now = datetime.now(UTC)
         with self._store.read() as connection:
-            found = follow_up_rows.stranded(connection, now - STRANDED_AFTER)
+            found = follow_up_rows.stranded(connection, now - timedelta(seconds=self._pace.stranded_after))
         lost = [one for one in found if not self._engine.is_under_way(one.id, one.attempt)]
         for one in lost:
             with self._store.write() as connection:
@@ -177,25 +217,44 @@ class Worker:
 
 def _tools(settings: Settings, store: Store) -> Tools:
     commerce_layer = CommerceLayer(settings) if settings.has_client else None
-    if commerce_layer is not None:
-        _check_identity(commerce_layer)
+    check = _check_of(commerce_layer) if commerce_layer is not None else lambda: None
     has_slack = bool(settings.slack_webhook_url.get_secret_value())
-    return Tools(settings, store, commerce_layer, Slack(settings.slack_webhook_url) if has_slack else None)
+    return Tools(settings, store, commerce_layer, Slack(settings.slack_webhook_url) if has_slack else None, check)
 
 
-def _check_identity(client: CommerceLayer) -> None:
-    """Refuse credentials of another organization; one that cannot be asked now is asked with the first follow-up."""
+def _check_of(client: CommerceLayer) -> Callable[[], None]:
+    """Refuse credentials of another organization; one that cannot be asked now is asked with the first follow-up.
+
+    Raises:
+        ConfigurationError: they are of another organization or mode; the client is closed.
+    """
+    certain = threading.Event()
+
+    def check() -> None:
+        if certain.is_set():
+            return
+        try:
+            client.check_identity()
+        except ConfigurationError as error:
+            # The worker runs already; what it was asked to do waits until it is started with the right settings.
+            raise Unavailable(f"nothing was asked of Commerce Layer: {error}") from error
+        certain.set()
+
     try:
         client.check_identity()
     except ConfigurationError:
+        client.close()
         raise
     except OutsideError as error:
         log.warning("credentials not checked", error=str(error))
+    else:
+        certain.set()
+    return check
 
 
-def work(settings: Settings, router: Router) -> None:
+def work(settings: Settings, router: Router, pace: Pace = PACE) -> None:
     """Run a worker until SIGTERM or SIGINT."""
-    worker = Worker(settings, router)
+    worker = Worker(settings, router, pace)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     worker.run()

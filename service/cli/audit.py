@@ -6,12 +6,30 @@ import click
 import sqlalchemy as sa
 
 from service.cli.opening import reading
-from service.cli.output import Column, as_json, print_json, print_table
+from service.cli.output import Column, as_json, print_json, print_table, resource_id
 from service.errors import NotFound
 from service.store import queries
 from service.text import line
 
-_TRAIL = (Column("at (UTC)"), Column("who", fold=True), Column("what", fold=True), Column("detail", fold=True))
+_TRAIL = (Column("at (UTC)"), Column("of"), Column("what", fold=True), Column("see"))
+# Each action in words; what has none is shown as names and values.
+_SENTENCES = {
+    "received": "{topic} received",
+    "redelivered": "{topic} came again",
+    "quarantined": "{topic} quarantined: {reason}",
+    "deferred": "{topic} set aside for a worker: {reason}",
+    "state.changed": "{before} → {status}",
+    "state.superseded": "{status} is older than {before}: superseded",
+    "note": "{text}",
+    "handler.failed": "a handler failed: {text}",
+    "follow_up.planned": "{kind} planned: {cause}",
+    "follow_up.planned_again": "{kind} planned again: {why}",
+    "attempt.started": "{kind}, attempt {attempt}",
+    "attempt.acting": "{kind}: going to {what}",
+}
+# Who writes entries by itself; anybody else is a person.
+_OURS = ("intake", "worker", "hydrate")
+_ENDED = "{kind} {result}: {detail}"
 
 
 @click.command("audit")
@@ -35,9 +53,7 @@ def command(subject: str, limit: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    columns = (_TRAIL[0], Column("about", fold=True), *_TRAIL[1:]) if others else _TRAIL
-    rows = [(e.at, *((e.subject,) if others else ()), e.actor, e.action, _told(e)) for e in found]
-    print_table(columns, rows)
+    print_table(_TRAIL, [(e.at, resource_id(e.subject), _sentence(e), _see(e)) for e in found])
     if len(found) == limit:
         click.echo(f"copydesk: the newest {limit}; --limit shows more", err=True)
 
@@ -57,8 +73,24 @@ def _resolved(connection: sa.Connection, subject: str) -> str:
     return known[0]
 
 
-def _told(entry: queries.AuditRow) -> str:
-    """The detail in one line; the numbers lead to `copydesk events` and `copydesk follow-ups`."""
-    links = {"event": entry.event_id, "follow-up": entry.follow_up_id}
-    told = {name: value for name, value in (links | entry.detail).items() if value is not None}
-    return "  ".join(f"{name}={value}" for name, value in told.items())
+def _sentence(entry: queries.AuditRow) -> str:
+    """What happened, in words; who did it where it was a person."""
+    group, _, result = entry.action.partition(".")
+    told: dict[str, object] = {"before": "new", "reason": "no reason kept", **entry.detail}
+    pattern = _SENTENCES.get(entry.action, _ENDED if group == "attempt" else "")
+    try:
+        sentence = pattern.format(result=result, **told)
+    except KeyError:
+        sentence = ""
+    if not sentence:
+        sentence = "  ".join([entry.action, *(f"{name}={value}" for name, value in entry.detail.items())])
+    again = entry.detail.get("again")
+    by = "" if entry.actor in _OURS else f" (by {entry.actor})"
+    return sentence + (f"; again {again}" if again else "") + by
+
+
+def _see(entry: queries.AuditRow) -> str:
+    """Where to look further: `copydesk events 18`, `copydesk follow-ups 2`."""
+    if entry.follow_up_id is not None:
+        return f"follow-ups {entry.follow_up_id}"
+    return "" if entry.event_id is None else f"events {entry.event_id}"

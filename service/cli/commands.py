@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("service.cli.events", "What happened, or one event with all that came of it."),
     "follow-ups": ("service.cli.follow_ups", "What is to be done, or one follow-up with its attempts."),
     "audit": ("service.cli.audit", "The audit trail of a copy, an order or a subscription."),
+    "retry": ("service.cli.retry", "Have follow-ups tried again that came to their end."),
     "replay": ("service.cli.replay", "Run the handlers again on kept events."),
     "webhooks": ("service.cli.webhooks", "Make webhooks at Commerce Layer what they should be, and keep them so."),
     "keys": ("service.cli.keys", "The keys under which secrets in the store are encrypted."),

@@ -21,9 +21,12 @@ from service.resources import FACTORY_TYPES, Order, OrderFactory, Subscription
 from service.settings import Settings
 from service.states import State
 from service.store import subjects
+from service.text import line
 
 HYDRATION_SECONDS = 5.0
-_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
+_EMAIL = re.compile(r"[^\s<>]*(?:@|%40)[^\s<>]*")
+# An error may be of any length, and what to do about it stands behind it.
+_LONGEST_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ CAUSES: dict[str, Cause] = {
         "If its secret changed, set the new one now: after 30 failures the platform stops the webhook.",
     ),
     "follow-up ended badly": Cause(
-        "A follow-up could not be done", "Read its attempts, do it by hand if it still matters, or replay its event."
+        "A follow-up could not be done",
+        "Mend what it names and have it tried again, or do it by hand.",
     ),
 }
 
@@ -87,8 +91,21 @@ class Facts:
         """The subscription it is about, from the event or from what was hydrated since."""
         if self.subscription:
             return self.subscription.id
-        told = self.factory.order_subscription_id if self.factory else None
-        return told or (self.state.order_subscription_id if self.state else None)
+        return self._related("order_subscription_id")
+
+    @property
+    def source_order_id(self) -> str | None:
+        """The order it was made from, likewise."""
+        return self._related("source_order_id")
+
+    @property
+    def target_order_id(self) -> str | None:
+        """The order it made, likewise."""
+        return self._related("target_order_id")
+
+    def _related(self, name: str) -> str | None:
+        told = getattr(self.factory, name) if self.factory else None
+        return told or (getattr(self.state, name) if self.state else None)
 
 
 def read(started: Started, tools: Tools) -> Facts:
@@ -143,24 +160,24 @@ def message(started: Started, facts: Facts, settings: Settings) -> Message:
     told = [
         f"About: {started.subject}",
         _about_subscription(facts),
-        _step(factory) if factory else None,
+        _step(facts),
         f"First error: {blank(factory.first_error)}" if factory and factory.first_error else None,
         f"Why: {blank(str(started.params['reason']))}" if started.params.get("reason") else None,
         f"What to do: {cause.advice}",
+        f"To try again: copydesk retry {number} --reason …" if (number := started.params.get("follow_up")) else None,
         f"Record: copydesk audit {started.subject}",
         "This may be a repetition: it is not known whether an earlier message arrived."
         if started.repeats_unknown
         else None,
     ]
-    orders = (factory.source_order_id, factory.target_order_id) if factory else (None, None)
     wanted = {
-        "Source order": f"orders/{orders[0]}" if orders[0] else None,
-        "Target order": f"orders/{orders[1]}" if orders[1] else None,
+        "Source order": f"orders/{facts.source_order_id}" if facts.source_order_id else None,
+        "Target order": f"orders/{facts.target_order_id}" if facts.target_order_id else None,
         "Subscription": f"order_subscriptions/{subscription_id}" if subscription_id else None,
     }
     found = tuple((label, url) for label, to in wanted.items() if to and (url := links.to(settings, to)))
     mark = "" if settings.mode == "live" else " (test mode)"
-    return Message(headline + mark, tuple(line for line in told if line), found)
+    return Message(headline + mark, tuple(words for words in told if words), found)
 
 
 def _about_subscription(facts: Facts) -> str | None:
@@ -175,21 +192,21 @@ def _about_subscription(facts: Facts) -> str | None:
     return ", ".join(words)
 
 
-def _step(factory: OrderFactory) -> str | None:
+def _step(facts: Facts) -> str | None:
     """Which step it got to, told by its target: made but not placed, or not made at all."""
-    if factory.status != "failed":
+    if facts.factory is None or facts.factory.status != "failed":
         return None
-    target: Order | None = factory.target_order
+    target: Order | None = facts.factory.target_order
     if target is not None:
         return f"Step: the target order {target.id} was made and is {target.status}, {target.payment_status}."
-    if factory.target_order_id:
-        return f"Step: the target order {factory.target_order_id} was made."
+    if facts.target_order_id:
+        return f"Step: the target order {facts.target_order_id} was made."
     return "Step: no target order is known; it failed before or while making one."
 
 
 def blank(text: str) -> str:
-    """Blank what looks like an e-mail address: errors may quote the customer's."""
-    return _EMAIL.sub("(address)", text)
+    """Cut an error to a line, and blank what looks like an e-mail address: it may quote the customer's."""
+    return _EMAIL.sub("(address)", line(text, _LONGEST_ERROR))
 
 
 def claim(connection: sa.Connection, started: Started, facts: Facts) -> Leave | None:

@@ -12,7 +12,7 @@ import structlog
 
 from service.errors import OutcomeUnknown, Refused, StoreError, Unavailable
 from service.follow_ups import KINDS
-from service.follow_ups.backoff import AFTER_UNKNOWN, MAX_STARTS, delay, is_over
+from service.follow_ups.backoff import MAX_STARTS, after_unknown, delay
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Tools, Wait
 from service.outcomes import FollowUp, alert
 from service.store import follow_up_rows
@@ -33,7 +33,8 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     if started is None:
         return
     if started.start > MAX_STARTS:
-        _end(tools, started, Ending("dead", "died", f"{started.start - 1} workers died in it"))
+        # Its workers died in it, or could not write how it ended; either way it must not go on for ever.
+        _end(tools, started, Ending("dead", "died", f"started {started.start - 1} times, and never came to an end"))
         return
     if started.start > 1:
         # Whoever killed the last worker should not take the others' work with it at every start.
@@ -44,20 +45,24 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     except StoreError:
         raise
     except OutcomeUnknown as error:
-        _again(tools, started, "unknown", error, max(AFTER_UNKNOWN, error.retry_after or 0))
+        seconds = after_unknown(number, random.random(), error.retry_after)  # noqa: S311 - jitter
+        _again(tools, started, "unknown", error, seconds)
     except Unavailable as error:
-        _again(tools, started, "unavailable", error, delay(number, random.random(), error.retry_after))  # noqa: S311
+        seconds = delay(number, random.random(), error.retry_after)  # noqa: S311 - jitter
+        _again(tools, started, "unavailable", error, seconds)
     except Refused as error:
         _end(tools, started, Ending("refused", "refused", str(error), request_id=error.request_id))
     except Exception as error:
         # A defect of ours, or a kind that this version does not know: it must end in the record.
         log.exception("attempt raised", follow_up=id_, kind=started.kind)
-        _end(tools, started, Ending("dead", "refused", f"{type(error).__name__}: {error}"))
+        _end(tools, started, Ending("dead", "failed", f"{type(error).__name__}: {error}"))
 
 
 def _move(tools: Tools, started: Started) -> None:
     """Read, decide, act."""
     kind = KINDS[started.kind]
+    if kind.queue == "commerce_layer":
+        tools.check()
     facts = kind.read(started, tools)
     decision: Decision | None = kind.decide(started, facts, tools.settings, _now())
     if isinstance(decision, Act):
@@ -85,7 +90,7 @@ def _act(tools: Tools, kind: Kind, started: Started, facts: object, decision: Ac
 
 def _again(tools: Tools, started: Started, result: str, error: Unavailable, seconds: float) -> None:
     """Plan it again, or end it where it has been tried for long enough."""
-    if is_over(started.planned_at, _now()):
+    if _now() >= started.give_up_at:
         _end(tools, started, Ending("dead", result, f"given up: {error}", request_id=error.request_id))
     else:
         ending = Ending("planned", result, str(error), request_id=error.request_id)
@@ -103,7 +108,8 @@ def _end(tools: Tools, started: Started, ending: Ending, then: Sequence[FollowUp
     now = _now()
     if ending.status in ("refused", "dead") and started.kind != "alert":
         reason = f"{started.kind}: {ending.detail}"
-        then = [*then, alert(started.subject, f"follow-up ended badly {started.id}", reason=reason)]
+        told = alert(started.subject, f"follow-up ended badly {started.id}", reason=reason, follow_up=started.id)
+        then = [*then, told]
     with tools.store.write() as connection:
         ended = follow_up_rows.finish(connection, started, ending, now)
         for follow_up in then if ended else ():

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 FIRST, LONGEST = 2.0, 900.0
 # A request whose fate is unknown may still be on its way: what is read too soon proves nothing.
 AFTER_UNKNOWN = 10.0
-GIVE_UP_AFTER = timedelta(hours=24)
 MAX_STARTS = 3
 
 
@@ -26,6 +23,10 @@ def delay(number: int, luck: float, retry_after: float | None = None) -> float:
     return wait if retry_after is None else max(wait, min(retry_after, LONGEST) * (1 + luck / 4))
 
 
-def is_over(planned_at: datetime, now: datetime) -> bool:
-    """Tell whether a follow-up has been tried for long enough."""
-    return now - planned_at >= GIVE_UP_AFTER
+def after_unknown(number: int, luck: float, retry_after: float | None = None) -> float:
+    """Seconds until attempt `number`, of which nobody knows what came of it, is looked into.
+
+    It grows like any other delay: an outside system that cannot be asked, such as Slack, would otherwise be told
+    the same every ten seconds for a day.
+    """
+    return max(AFTER_UNKNOWN, delay(number, luck, retry_after))

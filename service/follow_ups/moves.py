@@ -58,12 +58,18 @@ Decision: TypeAlias = Done | Leave | Wait | Act
 
 @dataclass(frozen=True)
 class Tools:
-    """What follow-ups work with. The clients are None where the settings name none."""
+    """What follow-ups work with. The clients are None where the settings name none.
+
+    Attributes:
+        check: called before anything is asked of Commerce Layer; raises `Unavailable` while it is not certain that
+            the credentials are of the organization and mode of the settings.
+    """
 
     settings: Settings
     store: Store
     commerce_layer: CommerceLayer | None
     slack: Slack | None
+    check: Callable[[], None] = lambda: None
 
     def close(self) -> None:
         """Close the clients; the store is its owner's."""

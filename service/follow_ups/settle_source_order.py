@@ -31,6 +31,8 @@ CANCELLABLE: frozenset[tuple[str, str, str]] = frozenset(
 )
 TARGET_IN_PLACE = ("placed", "approved")
 SUBSCRIPTION_OVER = ("cancelled",)
+_CANCELLED = "Copydesk cancelled the source order"
+_TOOK_EFFECT = "the source order is cancelled: an attempt whose outcome was unknown took effect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,12 @@ def decide(started: Started, facts: Facts, settings: Settings, now: datetime) ->
 
 
 def _already_cancelled(started: Started, factory: OrderFactory) -> Decision:
-    if started.repeats_unknown:
-        return Done("the source order is cancelled: an attempt whose outcome was unknown took effect")
     if not _in_place(factory.target_order):
         return Leave(
             f"the source order is cancelled, but the target order is {_status(factory.target_order)}", tell=True
         )
+    if started.repeats_unknown:
+        return Done(_TOOK_EFFECT)
     return Done("the platform has cancelled the source order" if factory.cancel_source_order else "already cancelled")
 
 
@@ -161,7 +163,7 @@ def act(_started: Started, _facts: Facts, decision: Act, tools: Tools) -> Done:
         return _refused(client, order, refusal)
     if answer.value.status != "cancelled":
         raise OutcomeUnknown(f"the order is {answer.value.status} after its cancellation", request_id=answer.request_id)
-    return Done("Copydesk cancelled the source order", answer.request_id)
+    return Done(_CANCELLED, answer.request_id)
 
 
 def _refused(client: CommerceLayer, order: Order, refusal: Refused) -> Done:
@@ -173,12 +175,18 @@ def _refused(client: CommerceLayer, order: Order, refusal: Refused) -> Done:
 
 def afterwards(started: Started, facts: Facts, end: Done | Leave) -> list[FollowUp]:
     """Tell people where something was wanted and not done, and where Copydesk had to step in."""
-    if isinstance(end, Leave) and end.tell:
-        return [alert(started.subject, "source order left alone", reason=end.why)]
     factory = facts.factory
-    if isinstance(end, Done) and end.request_id and factory and factory.cancel_source_order:
-        return [alert(started.subject, "cancelled in the platform's place")]
-    return []
+    if isinstance(end, Leave):
+        return [alert(started.subject, _trouble(factory), reason=end.why)] if end.tell else []
+    stepped_in = end.why in (_CANCELLED, _TOOK_EFFECT) and factory is not None and factory.cancel_source_order
+    return [alert(started.subject, "cancelled in the platform's place")] if stepped_in else []
+
+
+def _trouble(factory: OrderFactory | None) -> str:
+    """What people must look at: an order that still stands, or a customer who has none."""
+    source = factory.source_order if factory else None
+    gone = source is not None and source.status == "cancelled"
+    return "replaced by an unplaced order" if gone else "source order left alone"
 
 
 KIND = Kind("settle_source_order", "commerce_layer", read, decide, act, afterwards=afterwards)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from service.outcomes import Param
 from service.store.audit import entry, write_audit
+from service.store.record import GIVE_UP_AFTER
 from service.store.schema import attempts, follow_ups
 
 WORKER = "worker"
@@ -44,6 +45,7 @@ class Started:
     params: dict[str, Any]
     event_id: int | None
     planned_at: datetime
+    give_up_at: datetime
     number: int
     start: int
     repeats_unknown: bool
@@ -103,7 +105,7 @@ def start(connection: sa.Connection, id_: int, number: int, worker: str, now: da
         sa.update(follow_ups)
         .where(f.id == id_, f.attempt == number, f.status.in_(LIVE))
         .values(status="running", starts=f.starts + 1, changed_at=now)
-        .returning(f.kind, f.subject, f.cause, f.params, f.event_id, f.planned_at, f.starts)
+        .returning(f.kind, f.subject, f.cause, f.params, f.event_id, f.planned_at, f.give_up_at, f.starts)
     ).one_or_none()
     if row is None:
         return None
@@ -121,6 +123,7 @@ def start(connection: sa.Connection, id_: int, number: int, worker: str, now: da
         json.loads(row.params),
         row.event_id,
         row.planned_at,
+        row.give_up_at,
         number,
         row.starts,
         repeats_unknown=unknown is not None,
@@ -164,6 +167,9 @@ def finish(connection: sa.Connection, started: Started, ending: Ending, now: dat
     values: dict[str, Any] = {"status": ending.status, "changed_at": now, "result": ending.detail}
     if ending.due_at is not None:
         values |= {"attempt": started.number + 1, "starts": 0, "due_at": ending.due_at}
+        if ending.result == "waited":
+            # Waiting was right and is not a failure: what it was waited for has its full time.
+            values["give_up_at"] = ending.due_at + GIVE_UP_AFTER
     moved = connection.execute(
         sa.update(follow_ups)
         .where(*_fence(started), follow_ups.c.status.in_(("running", "attempting")))
@@ -207,6 +213,33 @@ def plan_again(connection: sa.Connection, one: Due, now: datetime, why: str) -> 
         return False
     detail: dict[str, Param] = {"why": why, "kind": one.kind}
     write_audit(connection, [entry(now, moved.subject, WORKER, "follow_up.planned_again", detail, follow_up_id=one.id)])
+    return True
+
+
+def try_again(connection: sa.Connection, id_: int, now: datetime, actor: str, reason: str) -> bool:
+    """Plan a follow-up again that had come to an end, because a person says so.
+
+    Returns:
+        False where it is not at an end; nothing was changed then.
+    """
+    f = follow_ups.c
+    moved = connection.execute(
+        sa.update(follow_ups)
+        .where(f.id == id_, f.status.not_in(LIVE))
+        .values(
+            status="planned",
+            attempt=f.attempt + 1,
+            starts=0,
+            due_at=now,
+            give_up_at=now + GIVE_UP_AFTER,
+            changed_at=now,
+        )
+        .returning(f.subject, f.kind)
+    ).one_or_none()
+    if moved is None:
+        return False
+    detail: dict[str, Param] = {"why": reason, "kind": moved.kind}
+    write_audit(connection, [entry(now, moved.subject, actor, "follow_up.planned_again", detail, follow_up_id=id_)])
     return True
 
 

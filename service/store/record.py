@@ -22,6 +22,8 @@ from service.store.schema import events, follow_ups, states, transitions
 from service.text import line
 
 INTAKE = "intake"
+# How long a follow-up is tried, from when it was first due.
+GIVE_UP_AFTER = timedelta(hours=24)
 
 _STATE_COLUMNS = [c.name for c in states.c]
 _TRANSITIONS = Bulk(transitions, [c.name for c in transitions.c if c.name != "id"])
@@ -190,6 +192,7 @@ def _plan(
 
 
 def _follow_up(event_id: int | None, follow_up: FollowUp, now: datetime) -> dict[str, Any]:
+    due_at = now + timedelta(seconds=follow_up.delay)
     return {
         "identity": follow_up.identity,
         "kind": follow_up.kind,
@@ -201,6 +204,7 @@ def _follow_up(event_id: int | None, follow_up: FollowUp, now: datetime) -> dict
         "attempt": 1,
         "starts": 0,
         "planned_at": now,
-        "due_at": now + timedelta(seconds=follow_up.delay),
+        "due_at": due_at,
+        "give_up_at": due_at + GIVE_UP_AFTER,
         "changed_at": now,
     }

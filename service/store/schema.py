@@ -1,7 +1,8 @@
 """The one schema, for SQLite and PostgreSQL. What each table holds is told in docs/schema.md.
 
-Facts are written once (deliveries, transitions, attempts, audit entries); work has a life (events, states,
-follow-ups). Times are UTC; raw bodies are bytes; the truth of a body is its bytes and nothing derived from them.
+Facts are written once (the bytes of deliveries, transitions, audit entries); work has a life (events, states,
+follow-ups and their attempts). Times are UTC; raw bodies are bytes; the truth of a body is its bytes and nothing
+derived from them.
 """
 
 from __future__ import annotations
@@ -124,6 +125,7 @@ deliveries = _table(
     Column("headers", Text, nullable=False),
     Column("key_fingerprint", Text),
     _one_of("verdict", "event", "redelivery", "quarantine", "deferred"),
+    _one_of("origin", "webhook", "sweep"),
     Index("ix_deliveries_event_id", "event_id"),
     Index(
         "ix_deliveries_apart",
@@ -182,6 +184,7 @@ follow_ups = _table(
     Column("starts", Integer, nullable=False),
     Column("planned_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
+    Column("give_up_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     Column("result", Text),
     _one_of("status", "planned", "queued", "running", "attempting", "done", "left", "refused", "dead"),
@@ -208,7 +211,7 @@ attempts = _table(
     Column("detail", Text),
     Column("request_id", Text),
     sa.UniqueConstraint("follow_up_id", "number", "start"),
-    _one_of("result", "done", "left", "waited", "refused", "unavailable", "unknown", "died"),
+    _one_of("result", "done", "left", "waited", "refused", "unavailable", "unknown", "died", "failed"),
 )
 
 # One row for each failed run of a subscription that people were told of, so that the copy's failure and the

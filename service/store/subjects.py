@@ -39,6 +39,8 @@ def is_being_hydrated(connection: sa.Connection, subject: str) -> bool:
 def claim_run(connection: sa.Connection, subscription_id: str, run_at: datetime, follow_up_id: int) -> int | None:
     """Take the right to tell people of a failed run of a subscription, inside the caller's transaction.
 
+    One that could not tell it has it no longer: better late by another than never.
+
     Returns:
         The follow-up that has it already; None where it is this one's now.
     """
@@ -46,9 +48,14 @@ def claim_run(connection: sa.Connection, subscription_id: str, run_at: datetime,
         # Two alerts of one run at one moment: the second waits here until the first has committed.
         lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"run of {subscription_id}"))
         connection.execute(sa.select(lock))
-    query = sa.select(told_runs.c.follow_up_id).where(
-        told_runs.c.order_subscription_id == subscription_id,
-        told_runs.c.run_at.between(run_at - ONE_RUN, run_at + ONE_RUN),
+    query = (
+        sa.select(told_runs.c.follow_up_id)
+        .join(follow_ups, follow_ups.c.id == told_runs.c.follow_up_id)
+        .where(
+            told_runs.c.order_subscription_id == subscription_id,
+            told_runs.c.run_at.between(run_at - ONE_RUN, run_at + ONE_RUN),
+            follow_ups.c.status.not_in(("refused", "dead")),
+        )
     )
     holder = connection.execute(query.limit(1)).scalar_one_or_none()
     if holder is None:

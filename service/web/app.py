@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.errors import RequestRefused
@@ -15,7 +16,7 @@ from service.settings import Settings
 from service.store import Store, open_store
 from service.web.doors import Doors
 from service.web.health import health
-from service.web.webhook import answer, webhook
+from service.web.webhook import REQUEST_ID, answer, webhook
 
 # https://owasp.org/www-project-secure-headers/: nothing here is for a browser, so everything is closed.
 RESPONSE_HEADERS = {
@@ -86,6 +87,7 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
     app.register_blueprint(health)
     app.register_error_handler(RequestRefused, lambda refusal: _plain(refusal.status))
     app.register_error_handler(HTTPException, lambda error: _plain(error.code or 500, error))
+    app.before_request(_name_request)
     app.after_request(_close)
     return app
 
@@ -97,6 +99,11 @@ def _plain(status: int, error: HTTPException | None = None) -> Response:
     return answer(_WORDS.get(status, "error\n"), status, allow)
 
 
+def _name_request() -> None:
+    request.environ[REQUEST_ID] = secrets.token_hex(8)
+
+
 def _close(response: Response) -> Response:
+    response.headers["X-Request-Id"] = request.environ.get(REQUEST_ID, "-")
     response.headers.extend(RESPONSE_HEADERS)
     return response

@@ -60,7 +60,7 @@ def _readiness(store: Store) -> queries.Readiness:
 
 def _worker(found: queries.Readiness, now: datetime) -> dict[str, Any]:
     if found.worker_seen_at is None:
-        return {"worker": "never seen"}
+        return {"worker": "none"}
     age = (now - found.worker_seen_at).total_seconds()
     return {"worker": "seen" if age <= WORKER_SECONDS else "missing", "worker_seen_seconds_ago": round(age, 1)}
 

@@ -23,6 +23,8 @@ webhook = Blueprint("webhook", __name__)
 # Half of what the sender grants for everything: https://docs.commercelayer.io/core/real-time-webhooks
 BODY_SECONDS = 2.5
 RETRY_AFTER = "5"
+# Where the WSGI environment holds the name that this request has in our answer and in our log.
+REQUEST_ID = "copydesk.request_id"
 TOPIC_HEADER = "X-CommerceLayer-Topic"
 SIGNATURE_HEADER = "X-CommerceLayer-Signature"
 _encode = json.JSONEncoder(sort_keys=True).encode
@@ -47,12 +49,13 @@ def receive(topic: str) -> Response:
     try:
         receipt = services.writer.keep(arrival)
     except StoreUnavailable as error:
-        log.warning("not kept", topic=topic, error=str(error))
+        log.warning("not kept", request_id=request.environ[REQUEST_ID], topic=topic, error=str(error))
         return answer("busy\n", 503, {"Retry-After": RETRY_AFTER})
     if key.fingerprint in services.doors.unseen:
         services.doors.saw(key.fingerprint)
     log.info(
         "kept",
+        request_id=request.environ[REQUEST_ID],
         topic=topic,
         verdict=receipt.verdict,
         event_id=receipt.event_id,

@@ -54,9 +54,6 @@ def settings_of(url: str) -> dict[str, str]:
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The settings of an installation with an empty SQLite file, in a folder of its own; the database's URL."""
-    for name in os.environ:
-        if name.startswith("COPYDESK_") or name == "CREDENTIALS_DIRECTORY":
-            monkeypatch.delenv(name)
     url = f"sqlite:///{tmp_path}/copydesk.db"
     for name, value in settings_of(url).items():
         monkeypatch.setenv(name, value)

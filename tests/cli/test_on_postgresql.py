@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -14,12 +15,10 @@ COPY = "XAyRWNUzyN"
 
 
 @pytest.fixture
-def postgres_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def postgres_store(
+    new_postgres: Callable[[], AbstractContextManager[str]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
     """An installation on PostgreSQL, and its store."""
-    try:
-        new_postgres = request.getfixturevalue("new_postgres")
-    except pytest.FixtureLookupError:
-        pytest.skip("no PostgreSQL here")
     with new_postgres() as url:
         for name, value in settings_of(url).items():
             monkeypatch.setenv(name, value)

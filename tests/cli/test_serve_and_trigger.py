@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from service.cli import copydesk
 from tests.cli.conftest import command, environment, free_port, process, settings_of, wait_for
 
 
@@ -28,10 +30,12 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 def call(serving: dict[str, str], *arguments: object, input: bytes = b"") -> tuple[int, Any]:  # noqa: A002
     """Call a command with --json; its code and what it printed."""
-    told = subprocess.run(
-        command(*arguments, "--json"), env=environment(**serving), input=input, capture_output=True, check=False
-    )
-    return told.returncode, json.loads(told.stdout)
+    told = _invoke(serving, *arguments, "--json", input=input)
+    return told.exit_code, json.loads(told.stdout)
+
+
+def _invoke(serving: dict[str, str], *arguments: object, input: bytes = b"") -> Result:  # noqa: A002
+    return CliRunner().invoke(copydesk, [*map(str, arguments)], env=serving, input=input, prog_name="copydesk")
 
 
 def events(serving: dict[str, str], *arguments: str) -> list[dict[str, Any]]:
@@ -67,9 +71,7 @@ def test_attributes_and_bodies_are_posted_as_given(serving: dict[str, str]) -> N
     """--set reaches the body; --body posts bytes as they are, from a file or from stdin."""
     assert call(serving, "trigger", "order_copies.fail", "--id", "set1", "--set", 'metadata={"a": 1}')[0] == 0
     (event,) = events(serving, "--subject", "order_copies/set1")
-    body = subprocess.run(
-        command("events", event["id"], "--body"), env=environment(**serving), capture_output=True, check=True
-    ).stdout
+    body = _invoke(serving, "events", event["id"], "--body").stdout_bytes
     assert json.loads(body)["data"]["attributes"]["metadata"] == {"a": 1}
     assert call(serving, "trigger", "order_copies.fail", "--body", "-", input=body)[0] == 0
     (event,) = events(serving, "--subject", "order_copies/set1")
@@ -103,8 +105,7 @@ def test_a_server_that_is_not_there_is_no_answer(serving: dict[str, str]) -> Non
 )
 def test_wrong_usage_posts_nothing(serving: dict[str, str], arguments: tuple[str, ...]) -> None:
     """Other schemes, no topics, contradictions: exit 2."""
-    told = subprocess.run(command("trigger", *arguments), env=environment(**serving), capture_output=True, check=False)
-    assert told.returncode == 2
+    assert _invoke(serving, "trigger", *arguments).exit_code == 2
 
 
 def test_serve_logs_lines_of_json_and_stops_when_told(tmp_path: Path) -> None:

@@ -28,10 +28,11 @@ def test_a_first_look_shows_what_it_promises(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stdout[-3000:]
     assert "Copydesk cancelled the source order" in told.stdout
     commands = re.findall(r"^  (\S+ -m service .*)$", told.stdout, re.MULTILINE)
-    assert len(commands) == 3
-    for line in commands:
-        shown = subprocess.run(line, shell=True, cwd=tmp_path, env=environment(), capture_output=True, check=False)  # noqa: S602
-        assert (shown.returncode, shown.stderr) == (0, b"")
+    assert [line.split()[3] for line in commands] == ["events", "audit", "follow-ups"]
+    # As in another terminal: the same folder, no settings.
+    shown = subprocess.run(commands[1], shell=True, cwd=tmp_path, env=environment(), capture_output=True, check=False)  # noqa: S602
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert b"settle_source_order planned" in shown.stdout
     assert _left_behind(tmp_path) == []
 
 

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
 
 from service.intake import deferred
 from service.intake.deferred import read_deferred
-from service.store import Store, open_store, queries
+from service.store import Store, queries
 from service.store.schema import events, follow_ups
 from tests.cli.conftest import deliver_to, door
 
 COPY = "XAyRWNUzyN"
 LARGE = "x" * 300_000
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def kept(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Store]:
-    """An empty store of each kind in turn."""
-    if request.param == "sqlite":
-        store = open_store(f"sqlite:///{tmp_path}/copydesk.db")
-        yield store
-        store.close()
-        return
-    try:
-        new_postgres = request.getfixturevalue("new_postgres")
-    except pytest.FixtureLookupError:
-        pytest.skip("no PostgreSQL here")
-    with new_postgres() as url:
-        store = open_store(url)
-        yield store
-        store.close()
 
 
 def _verdicts(store: Store) -> list[str]:
@@ -48,11 +29,11 @@ def _count(store: Store, table: sa.Table) -> int:
         return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
 
 
-def test_a_deferred_delivery_becomes_its_event(kept: Store) -> None:
+def test_a_deferred_delivery_becomes_its_event(store: Store) -> None:
     """It gets its event, its transition and its follow-ups, as if it had been read at the door."""
-    assert deliver_to(kept, "order_copies.complete", COPY, note=LARGE).verdict == "deferred"
-    assert read_deferred(kept, door()) == 1
-    with kept.read() as connection:
+    assert deliver_to(store, "order_copies.complete", COPY, note=LARGE).verdict == "deferred"
+    assert read_deferred(store, door()) == 1
+    with store.read() as connection:
         (event,) = queries.events(connection)
         (moved,) = queries.transitions_of(connection, event.id)
         (delivery,) = queries.deliveries_of(connection, event.id)
@@ -63,35 +44,35 @@ def test_a_deferred_delivery_becomes_its_event(kept: Store) -> None:
     assert actions == ["received", "state.changed", "follow_up.planned"]
 
 
-def test_reading_again_finds_nothing(kept: Store) -> None:
+def test_reading_again_finds_nothing(store: Store) -> None:
     """A second reading has nothing to do and changes nothing."""
-    deliver_to(kept, "order_copies.complete", COPY, note=LARGE)
-    assert [read_deferred(kept, door()) for _ in range(3)] == [1, 0, 0]
-    assert (_count(kept, events), _count(kept, follow_ups)) == (1, 1)
+    deliver_to(store, "order_copies.complete", COPY, note=LARGE)
+    assert [read_deferred(store, door()) for _ in range(3)] == [1, 0, 0]
+    assert (_count(store, events), _count(store, follow_ups)) == (1, 1)
 
 
-def test_a_second_delivery_of_a_known_event_is_a_redelivery(kept: Store) -> None:
+def test_a_second_delivery_of_a_known_event_is_a_redelivery(store: Store) -> None:
     """Two deferred deliveries of one event make one event with two deliveries."""
-    deliver_to(kept, "order_copies.complete", COPY, note=LARGE)
-    deliver_to(kept, "order_copies.complete", COPY, note=LARGE)
-    assert read_deferred(kept, door()) == 2
-    assert _verdicts(kept) == ["event", "redelivery"]
-    with kept.read() as connection:
+    deliver_to(store, "order_copies.complete", COPY, note=LARGE)
+    deliver_to(store, "order_copies.complete", COPY, note=LARGE)
+    assert read_deferred(store, door()) == 2
+    assert _verdicts(store) == ["event", "redelivery"]
+    with store.read() as connection:
         assert [event.deliveries for event in queries.events(connection)] == [2]
 
 
-def test_unreadable_ones_go_to_quarantine(kept: Store) -> None:
+def test_unreadable_ones_go_to_quarantine(store: Store) -> None:
     """A large body that is not the document we know is set aside with its reason."""
-    deliver_to(kept, "order_copies.complete", COPY, body=json.dumps({"data": LARGE}).encode())
-    assert read_deferred(kept, door()) == 1
-    with kept.read() as connection:
+    deliver_to(store, "order_copies.complete", COPY, body=json.dumps({"data": LARGE}).encode())
+    assert read_deferred(store, door()) == 1
+    with store.read() as connection:
         (row,) = queries.apart(connection)
     assert (row.verdict, row.reason) == ("quarantine", "not a JSON:API document of one resource")
 
 
-def test_one_that_cannot_be_recorded_is_not_tried_for_ever(kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_cannot_be_recorded_is_not_tried_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a delivery does to its transaction, it ends in quarantine and the next one is read."""
-    deliver_to(kept, "order_copies.complete", COPY, note=LARGE)
+    deliver_to(store, "order_copies.complete", COPY, note=LARGE)
     whole = deferred.adopt
 
     def spoilt(*arguments: object) -> object:
@@ -100,21 +81,21 @@ def test_one_that_cannot_be_recorded_is_not_tried_for_ever(kept: Store, monkeypa
         return whole(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(deferred, "adopt", spoilt)
-    assert read_deferred(kept, door()) == 1
-    assert _verdicts(kept) == ["quarantine"]
+    assert read_deferred(store, door()) == 1
+    assert _verdicts(store) == ["quarantine"]
 
 
-def test_several_workers_share_the_work(kept: Store) -> None:
+def test_several_workers_share_the_work(store: Store) -> None:
     """Read by four at once, each delivery gets its place once and each event its follow-up once."""
     for number in range(6):
-        deliver_to(kept, "order_copies.complete", f"copy{number}", note=LARGE)
+        deliver_to(store, "order_copies.complete", f"copy{number}", note=LARGE)
     done: list[int] = []
-    threads = [threading.Thread(target=lambda: done.append(read_deferred(kept, door()))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: done.append(read_deferred(store, door()))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sum(done) == 6
-    assert (_count(kept, events), _count(kept, follow_ups)) == (6, 6)
-    with kept.read() as connection:
+    assert (_count(store, events), _count(store, follow_ups)) == (6, 6)
+    with store.read() as connection:
         assert queries.totals(connection).deferred == 0

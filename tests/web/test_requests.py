@@ -149,10 +149,10 @@ CASES = [
     Case("a bare line feed", 400, headers=(("X-A", "b\nX-C: d"),)),
     Case("a NUL in a header", 400, headers=(("X-A", "b\0c"),)),
     Case("no header name", 400, headers=(("", "b"),)),
-    Case("a huge header", 431, headers=(("X-A", "b" * 8_000),)),
-    Case("a hundred headers", 431, headers=[(f"X-{n}", "b") for n in range(100)]),
-    Case("a huge path", 414, path="/webhooks/" + "x" * 4_000),
-    Case("another expectation", 417, headers=(("Expect", "bread"),)),
+    Case("a huge header", 400, headers=(("X-A", "b" * 8_000),)),
+    Case("a hundred headers", 400, headers=[(f"X-{n}", "b") for n in range(100)]),
+    Case("a huge path", 400, path="/webhooks/" + "x" * 4_000),
+    Case("another expectation", 400, headers=(("Expect", "bread"),)),
     Case("another version", 400, version="HTTP/3.0"),
     Case("HTTP/0.9", 400, raw=b"GET /healthz\r\n\r\n"),
     Case("HTTP/2", 400, raw=b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
@@ -206,7 +206,7 @@ def test_refusals_tell_nothing(web: Web) -> None:
     answers = [web.exchange(case.request("x")) for case in CASES if case.status == 401]
     assert len(answers) > 20
     assert {answer.body for answer in answers} == {b"unauthorized\n"}
-    shown = [{n: v for n, v in a.headers.items() if n not in ("date", "connection")} for a in answers]
+    shown = [{n: v for n, v in a.headers.items() if n not in ("date", "connection", "x-request-id")} for a in answers]
     assert all(headers == shown[0] for headers in shown)
 
 

@@ -40,7 +40,7 @@ def test_alive_and_ready(web: Web) -> None:
     ready = web.get("/readyz")
     told = json.loads(ready.body)
     assert ready.status == 200
-    assert (told["ready"], told["store"], told["worker"]) == (True, "writable", "never seen")
+    assert (told["ready"], told["store"], told["worker"]) == (True, "writable", "none")
     assert told["follow_ups_open"] >= 1
     assert told["oldest_follow_up"]["due_seconds_ago"] >= 0
 

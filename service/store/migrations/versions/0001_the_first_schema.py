@@ -116,6 +116,7 @@ def upgrade() -> None:
         sa.Column("body_sha256", sa.LargeBinary(), nullable=False),
         sa.Column("headers", sa.Text(), nullable=False),
         sa.Column("key_fingerprint", sa.Text(), nullable=True),
+        sa.CheckConstraint("origin IN ('webhook', 'sweep')", name=op.f("ck_deliveries_origin")),
         sa.CheckConstraint(
             "verdict IN ('event', 'redelivery', 'quarantine', 'deferred')", name=op.f("ck_deliveries_verdict")
         ),
@@ -147,6 +148,7 @@ def upgrade() -> None:
         sa.Column("starts", sa.Integer(), nullable=False),
         sa.Column("planned_at", service.store.schema.Instant(), nullable=False),
         sa.Column("due_at", service.store.schema.Instant(), nullable=False),
+        sa.Column("give_up_at", service.store.schema.Instant(), nullable=False),
         sa.Column("changed_at", service.store.schema.Instant(), nullable=False),
         sa.Column("result", sa.Text(), nullable=True),
         sa.CheckConstraint(
@@ -237,7 +239,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "result IN ('done', 'left', 'waited', 'refused', 'unavailable', 'unknown', 'died')",
+            "result IN ('done', 'left', 'waited', 'refused', 'unavailable', 'unknown', 'died', 'failed')",
             name=op.f("ck_attempts_result"),
         ),
         sa.ForeignKeyConstraint(["follow_up_id"], ["follow_ups.id"], name=op.f("fk_attempts_follow_up_id")),

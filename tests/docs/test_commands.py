@@ -1,0 +1,77 @@
+"""Commands on the pages are commands that exist, with the options that they have."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from service.cli import commands, copydesk
+from tests.docs.pages import PAGES, ROOT, blocks, code_spans, name_of, prose, section, words
+
+# What stands for a value on a page, and a value that the command takes.
+_VALUES = {
+    "ID": "1",
+    "EVENT": "1",
+    "FOLLOW_UP": "1",
+    "[ID]": "1",
+    "SUBJECT": "order_copies/XAyRWNUzyN",
+    "TOPIC": "order_copies.fail",
+}
+_COMMAND = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S*/)?copydesk( .*)?$")
+
+
+def _commands(page: Path) -> list[str]:
+    lines = [line for block in blocks(page, "console", "") for line in block.text.splitlines()]
+    spans = [span for span in code_spans(prose(page)) if span.startswith("copydesk ") and "…" not in span]
+    found = [m[1] or "" for line in [*lines, *spans] if (m := _COMMAND.match(line))]
+    return [command.partition("  #")[0].strip() for command in found]
+
+
+NAMED = sorted({(name_of(page), command) for page in PAGES for command in _commands(page)})
+
+
+@pytest.mark.parametrize(("page", "line"), NAMED)
+def test_a_command_on_a_page_can_be_called_as_it_is_written(page: str, line: str) -> None:
+    name, *arguments = shlex.split(line)
+    command = copydesk.get_command(click.Context(copydesk), name)
+    assert command, f"{page}: there is no copydesk {name}"
+    # A command that is only named need not be complete.
+    given = [_VALUES.get(word, word) for word in arguments]
+    command.make_context(name, given, resilient_parsing=not given)
+
+
+def test_pages_name_commands_at_all() -> None:
+    assert len(NAMED) > 20
+
+
+def test_the_reference_has_every_command_with_every_option() -> None:
+    told = section("docs/operations.md", "Commands").partition("| exit code |")[0]
+    listed = {row.split()[1]: row for row in words(told)}
+    assert list(listed) == list(commands.COMMANDS)
+    for name, options in zip(listed, words(told, 2), strict=True):
+        command = copydesk.get_command(click.Context(copydesk), name)
+        assert command
+        taken = {o for p in command.params if isinstance(p, click.Option) for o in p.opts if o.startswith("--")}
+        assert set(re.findall(r"--[\w-]+", options)) == taken, name
+
+
+def test_exit_codes_are_those_of_the_help() -> None:
+    told = section("docs/operations.md", "Commands").partition("| exit code |")[2]
+    listed = dict(re.findall(r"^\| (\d) \| (.+) \|$", told, re.MULTILINE))
+    assert listed == dict(re.findall(r"^  (\d)  (.+)$", copydesk.help or "", re.MULTILINE))
+
+
+def test_modules_that_pages_run_exist() -> None:
+    for page in PAGES:
+        for module in re.findall(r"python -m ([\w.]+)", page.read_text("utf-8")):
+            path = ROOT / module.replace(".", "/")
+            assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{name_of(page)}: {module}"
+
+
+def test_operations_are_six_commands() -> None:
+    for page, heading in (("README.md", "Operations in six commands"), ("docs/operations.md", "Six commands")):
+        assert len(re.findall(r"^copydesk ", section(page, heading), re.MULTILINE)) == 6
