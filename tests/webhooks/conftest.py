@@ -89,7 +89,7 @@ def apply_all(site: Installation, *, prune: bool = False) -> list[tuple[str, str
 
 def webhooks_of(sandbox: Sandbox) -> list[dict[str, Any]]:
     """Every webhook as the provider has it, the secret too."""
-    state = sandbox._world.state
+    state = sandbox._world.state  # noqa: SLF001 - the API does not show what nobody asked for
     with state.lock:
         return [{"id": one.id, **one.attributes} for one in state.all("webhooks")]
 
@@ -147,8 +147,9 @@ def until(done: Callable[[], object], seconds: float = 15) -> None:
 
 def drift(sandbox: Sandbox, topic: str, **changes: Any) -> None:
     """Change a webhook behind our back, or as the circuit does."""
-    webhook = next(one for one in sandbox._world.state.all("webhooks") if one["topic"] == topic)
-    with sandbox._world.state.lock:
+    state = sandbox._world.state  # noqa: SLF001 - there is no API for what happens by itself
+    with state.lock:
+        webhook = next(one for one in state.all("webhooks") if one["topic"] == topic)
         webhook.attributes |= changes
 
 

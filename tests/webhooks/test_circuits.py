@@ -68,7 +68,7 @@ def told(site: Installation) -> dict[str, tuple[str, int]]:
 
 
 def test_incidents_open_once_and_are_cured(site: Installation, sandbox: Sandbox) -> None:
-    """However often it looks, a trouble is one incident and one alert, with what to do; when it is over, it is resolved."""
+    """However often it looks, a trouble is one incident and one alert, with what to do; afterwards it is resolved."""
     apply_all(site)
     assert circuits.watch(site) == []
     drift(sandbox, TOPICS[0], circuit_state="open", circuit_failure_count=30)

@@ -76,7 +76,7 @@ def webhook(**changes: Any) -> Webhook:
 def test_how_webhooks_stand(
     found: list[Webhook], known: Known, states: list[tuple[State, ...]], steps: list[tuple[Step, ...]]
 ) -> None:
-    """Missing, drifted, disabled, open, without a secret, extra, foreign and rotating, each with what apply would do."""
+    """Missing, drifted, disabled, open, without a secret, extra, foreign, rotating: each with what apply would do."""
     standings = plan([WANTED], found, known)
     assert [one.states for one in standings] == states
     assert [one.steps(prune=True) for one in standings] == steps
@@ -127,6 +127,6 @@ def test_without_a_public_address_there_is_no_plan() -> None:
 )
 def test_settings_that_would_not_work_are_refused(given: dict[str, str]) -> None:
     """At the start, and without repeating a key."""
-    with pytest.raises(ValueError, match="must be|look like|keys generate") as caught:
+    with pytest.raises(ValueError, match=r"must be|look like|keys generate") as caught:
         Settings.model_validate(given)
     assert "CANARY" not in str(caught.value.errors(include_input=False))  # type: ignore[attr-defined]

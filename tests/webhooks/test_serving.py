@@ -1,4 +1,4 @@
-"""A real web process and a provider that posts to it: deliveries verify, rotate without a refusal, and nothing leaks."""
+"""A real web process and a provider that posts to it: deliveries verify, secrets rotate, and nothing leaks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def test_applied_webhooks_deliver_and_a_rotation_refuses_nothing(
         with streaming(sandbox), process("work", **variables(settings)):
             for one in webhooks_of(sandbox):
                 rotation.begin(site, one["topic"], one["id"])
-            until(lambda: all(one["status"] == "done" for one in rows(site.store, webhook_rotations)), 30)
+            # As the command does; the worker, which is called every ten seconds, carries on.
+            until(lambda: all(next_.why != rotation.PICKING_UP for _, next_ in rotation.advance(site)))
+            until(lambda: all(one["status"] == "done" for one in rows(site.store, webhook_rotations)), 25)
         assert sandbox.settle()
     assert refused(sandbox) == []
     assert len({one["key_fingerprint"] for one in rows(site.store, deliveries)}) == 2 * len(TOPICS)
@@ -101,10 +103,8 @@ def test_a_wrong_key_is_no_start(site: Installation, sandbox: Sandbox, database_
         timeout=30,
     )
     assert told.returncode == 3
-    assert told.stderr.splitlines() == [
-        "copydesk: COPYDESK_ENCRYPTION_KEYS: none of its keys decrypts the secrets in the store; "
-        "add the key they were encrypted under"
-    ]
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("copydesk: COPYDESK_ENCRYPTION_KEYS: none of its keys decrypts the secrets in the store; ")
 
 
 def more_steps(site: Installation) -> list[tuple[str, str]]:
