@@ -25,4 +25,6 @@ def copy_moved(event: Event) -> list[Outcome]:
 def copy_needs_its_orders(event: Event) -> list[Outcome]:
     """Ask which orders a finished copy concerns where its webhook does not include them."""
     copy = event.factory
-    return [] if copy.source_order_id else [hydrate(copy)]
+    # Where a renewal failed, its subscription is needed too: the run that failed is told once.
+    nameless = event.topic == "recurring_order_copies.fail" and not copy.order_subscription_id
+    return [hydrate(copy)] if nameless or not copy.source_order_id else []

@@ -1,6 +1,6 @@
 """Copies that people must hear of."""
 
-from service import Event, Outcome, alert, on
+from service import Event, Outcome, alert, cured_by, on
 
 
 @on("order_copies.fail", "recurring_order_copies.fail")
@@ -9,14 +9,25 @@ def copy_failed(event: Event) -> list[Outcome]:
     return [alert(event.subject, "copy failed")]
 
 
+@on("order_copies.*", "recurring_order_copies.*")
+def copy_aborted(event: Event) -> list[Outcome]:
+    """A copy was aborted. No topic tells it: a sweep sees it, or the body of another event.
+
+    https://docs.commercelayer.io/core/real-time-webhooks#supported-topics
+    """
+    return [alert(event.subject, "copy aborted")] if event.status == "aborted" else []
+
+
 @on("order_copies.complete", "recurring_order_copies.complete")
 def copy_completed_badly(event: Event) -> list[Outcome]:
-    """A copy completed, and still something is wrong with it: errors were skipped, or its target is not placed.
+    """A copy completed, and still something may be wrong with it: errors were skipped, or its target is not placed.
+
+    In any case it ends an earlier failure of the same subscription or source order.
 
     `completed` does not mean that the target was placed: https://docs.commercelayer.io/core/api-reference/order_copies
     """
     copy = event.factory
-    outcomes: list[Outcome] = []
+    outcomes: list[Outcome] = [*cured_by(copy)]
     if copy.errors_count:
         outcomes.append(alert(event.subject, "completed with errors"))
     target = copy.target_order

@@ -4,7 +4,19 @@ These are the names that a handler needs, and nothing else; docs/handlers.md sho
 """
 
 from service.events import Event
-from service.outcomes import FollowUp, Note, Outcome, Transition, alert, hydrate, settle_source_order
+from service.outcomes import Cured, FollowUp, Note, Outcome, Transition, alert, cured_by, hydrate, settle_source_order
 from service.router import on
 
-__all__ = ["Event", "FollowUp", "Note", "Outcome", "Transition", "alert", "hydrate", "on", "settle_source_order"]
+__all__ = [
+    "Cured",
+    "Event",
+    "FollowUp",
+    "Note",
+    "Outcome",
+    "Transition",
+    "alert",
+    "cured_by",
+    "hydrate",
+    "on",
+    "settle_source_order",
+]

@@ -31,7 +31,7 @@ TOPIC_RANK: Mapping[str, int] = MappingProxyType({"create": 0, "start": 1, "comp
 ONCE: tuple[str, ...] = ()
 OTHERWISE = ("updated_at",)
 MARKERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {f"{t}.{e}": ONCE for t in FACTORY_TYPES for e in ("create", "start", "complete", "fail", "destroy")}
+    {f"{t}.{e}": ONCE for t in FACTORY_TYPES for e in ("create", "start", "complete", "fail", "abort", "destroy")}
     | {f"orders.{e}": ONCE for e in ("create", "place", "approve", "cancel", "destroy")}
     | {f"order_subscriptions.{e}": ONCE for e in ("create", "cancel", "destroy")}
     | {
@@ -145,7 +145,7 @@ def read(topic: str, document: object, *, organization: str, mode: str) -> Event
         organization=_same("organization_id", document, resource, organization),
         resource=resource,
         included=tuple(r for r in included if isinstance(r, dict)) if isinstance(included, list) else (),
-        key=_identity(topic, resource, organization, mode),
+        key=identity(topic, resource, organization, mode),
     )
     _check_stage(event)
     return event
@@ -171,8 +171,8 @@ def _check_stage(event: Event) -> None:
         raise BodyUnreadable(f"the status {event.status} is earlier than the topic")
 
 
-def _identity(topic: str, resource: Json, organization: str, mode: str) -> bytes:
-    """SHA-256 over mode, organization, topic, type, id and marker.
+def identity(topic: str, resource: Json, organization: str, mode: str) -> bytes:
+    """Which event it is: SHA-256 over mode, organization, topic, type, id and marker.
 
     Never over `meta.trace_id`, which differs between two readings of one resource, nor over the bytes, since nobody
     promises that a retry repeats them.

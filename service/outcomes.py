@@ -47,6 +47,17 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Cured:
+    """What failed about a subject is well again: an incident that affects it ends, once it affects nobody else.
+
+    Attributes:
+        subject: `type/id`.
+    """
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class FollowUp:
     """Something to do outside after the commit.
 
@@ -75,7 +86,7 @@ class FollowUp:
         return f"{line(name, _LONGEST_IDENTITY)}#{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-Outcome: TypeAlias = Transition | Note | FollowUp
+Outcome: TypeAlias = Transition | Note | Cured | FollowUp
 
 
 def settle_source_order(factory: OrderFactory) -> FollowUp:
@@ -88,12 +99,18 @@ def hydrate(factory: OrderFactory) -> FollowUp:
     return FollowUp("hydrate", factory.subject, "no order ids")
 
 
+def cured_by(factory: OrderFactory) -> list[Cured]:
+    """What a completed copy makes well: itself, its subscription, and earlier copies of its source order."""
+    whose = {"order_subscriptions": factory.order_subscription_id, "orders": factory.source_order_id}
+    return [Cured(factory.subject), *(Cured(f"{type_}/{id_}") for type_, id_ in whose.items() if id_)]
+
+
 def alert(subject: str, cause: str, *, delay: float = 0, **params: Param) -> FollowUp:
     """Tell people.
 
     Args:
         subject: what it is about, `type/id`.
-        cause: one of `service.follow_ups.alert.CAUSES`, or the name of a cause of your own.
+        cause: one of `service.follow_ups.causes.CAUSES`, or the name of a cause of your own.
         delay: seconds to wait, where another event may make the alert unnecessary.
         params: plain values for the text. Customers' data does not belong here.
     """

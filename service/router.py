@@ -8,7 +8,7 @@ from types import ModuleType
 
 from service.errors import ConfigurationError
 from service.events import Event
-from service.outcomes import FollowUp, Note, Outcome, Transition
+from service.outcomes import Cured, FollowUp, Note, Outcome, Transition
 from service.topics import KNOWN_TOPICS
 
 HandlerFunction = Callable[[Event], Sequence[Outcome]]
@@ -50,6 +50,7 @@ class Verdict:
     notes: tuple[Note, ...] = ()
     follow_ups: tuple[FollowUp, ...] = ()
     errors: tuple[str, ...] = ()
+    cured: tuple[Cured, ...] = ()
 
 
 @dataclass
@@ -113,6 +114,7 @@ class Router:
             transitions=tuple(o for o in outcomes if isinstance(o, Transition)),
             notes=tuple(o for o in outcomes if isinstance(o, Note)),
             follow_ups=tuple(o for o in outcomes if isinstance(o, FollowUp)),
+            cured=tuple(o for o in outcomes if isinstance(o, Cured)),
             errors=tuple(errors),
         )
 
@@ -120,7 +122,7 @@ class Router:
 def _checked(outcomes: Iterable[Outcome]) -> list[Outcome]:
     outcomes = list(outcomes)
     for outcome in outcomes:
-        if not isinstance(outcome, Transition | Note | FollowUp):
+        if not isinstance(outcome, Transition | Note | Cured | FollowUp):
             raise TypeError(f"returned {type(outcome).__name__}, which is not an outcome")
     return outcomes
 

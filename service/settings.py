@@ -94,6 +94,15 @@ class Settings(BaseSettings):
         le=10_000,
         description="Follow-ups that ask the API, a minute, all workers together; 0 takes the mode's published budget.",
     )
+    sweep_minutes: int = Field(
+        15, ge=0, le=1440, description="Minutes between two sweeps of the API by the workers; 0: only by hand."
+    )
+    stuck_minutes: int = Field(
+        60, ge=1, le=100_000, description="How long a copy may be pending or in progress before it is an incident."
+    )
+    renewal_grace_minutes: int = Field(
+        120, ge=1, le=100_000, description="How long after its time a renewal may stay away before it is an incident."
+    )
     bind: str = Field("127.0.0.1:8080", description="Where the web process listens: HOST:PORT or unix:PATH.")
     web_workers: int = Field(2, ge=1, le=32, description="Web worker processes.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")

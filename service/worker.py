@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from service.budget import SharedBudget
 from service.clients.commerce_layer import CommerceLayer
 from service.clients.slack import Slack
 from service.engine import Engine, QueueLimits
@@ -25,7 +26,9 @@ from service.intake.deferred import read_deferred
 from service.router import Router
 from service.settings import Settings
 from service.store import Store, connections, follow_up_rows, heartbeats, open_store
-from service.webhooks import schedules
+from service.sweep import schedules as sweep_schedules
+from service.sweep.feeding import Site
+from service.webhooks import schedules as webhook_schedules
 from service.webhooks.installation import Installation
 
 log = structlog.get_logger(__name__)
@@ -89,7 +92,7 @@ class Worker:
         """
         url = settings.database_url.get_secret_value()
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._settings, self._router, self._pace = settings, router, pace
+        self._router, self._pace = router, pace
         self._door = Door.of(settings, router)
         self._store = open_store(url, busy_seconds=30, autocheckpoint=connections.WORKER_AUTOCHECKPOINT)
         try:
@@ -104,7 +107,7 @@ class Worker:
         """Work until `stop`."""
         with self._store.write() as connection:
             heartbeats.beat(connection, self.name, datetime.now(UTC))
-        self._schedule_webhooks()
+        self._schedule()
         self._engine.run(lambda id_, number: attempt(self._tools, id_, number, self.name))
         watch = threading.Thread(target=self._watch, name="copydesk-watch", daemon=True)
         watch.start()
@@ -122,16 +125,21 @@ class Worker:
             self._store.close()
             log.info("worker stopped", worker=self.name)
 
+    def _schedule(self) -> None:
+        """What is done by the clock, where there are credentials: sweeps, the circuit watch, rotations."""
+        tools = self._tools
+        if (client := tools.commerce_layer) is None:
+            return
+        budget = SharedBudget(tools.settings, self._store)
+        sweep_schedules.schedule(self._engine, Site(tools.settings, self._store, self._door, client, budget))
+        if tools.settings.public_url:
+            actor = f"worker {self.name}"
+            site = Installation(tools.settings, self._router, self._store, client, actor)
+            webhook_schedules.schedule(self._engine, site)
+
     def stop(self) -> None:
         """Take no more work and let what is under way end."""
         self._stop.set()
-
-    def _schedule_webhooks(self) -> None:
-        """Watch circuits and take rotations further, where there is somebody to ask and something to compare with."""
-        client = self._tools.commerce_layer
-        if client is not None and self._settings.public_url:
-            site = Installation(self._settings, self._router, self._store, client, f"worker {self.name}")
-            schedules.schedule(self._engine, site)
 
     def _hand_over(self) -> None:
         """Give due follow-ups to the engine, in one transaction with their rows."""
@@ -216,7 +224,8 @@ class Worker:
 
 
 def _tools(settings: Settings, store: Store) -> Tools:
-    commerce_layer = CommerceLayer(settings) if settings.has_client else None
+    budget = SharedBudget(settings, store)
+    commerce_layer = CommerceLayer(settings, budget=budget) if settings.has_client else None
     check = _check_of(commerce_layer) if commerce_layer is not None else lambda: None
     has_slack = bool(settings.slack_webhook_url.get_secret_value())
     return Tools(settings, store, commerce_layer, Slack(settings.slack_webhook_url) if has_slack else None, check)

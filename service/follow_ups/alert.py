@@ -2,79 +2,36 @@
 
 What it says comes from our own record, so that an alert needs nothing but Slack. No customer's data is in it: ids,
 numbers, statuses and the first error, in which addresses are blanked. One failed run of a subscription is told by
-two events, the copy's and the subscription's; whoever comes first tells it.
+two events, the copy's and the subscription's; whoever comes first tells it. Failures of one cause are one incident:
+the first tells it, the others are counted.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from service import documents, links, resources
 from service.clients.slack import Message
 from service.errors import BodyUnreadable
+from service.follow_ups.causes import cause_of, known_words
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Started, Tools, Wait
+from service.incidents import Occurrence, generalised
 from service.resources import FACTORY_TYPES, Order, OrderFactory, Subscription
 from service.settings import Settings
 from service.states import State
 from service.store import subjects
+from service.store.follow_up_rows import WORKER
+from service.store.incident_alerts import join, may_tell
 from service.text import line
 
 HYDRATION_SECONDS = 5.0
 _EMAIL = re.compile(r"[^\s<>]*(?:@|%40)[^\s<>]*")
 # An error may be of any length, and what to do about it stands behind it.
 _LONGEST_ERROR = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """How a cause is told: a headline, what to do, and the status without which it is no longer so."""
-
-    headline: str
-    advice: str
-    while_status: str | None = None
-
-
-# Looked up by the words a cause begins with; behind them stands what tells two occurrences apart.
-CAUSES: dict[str, Cause] = {
-    "copy failed": Cause(
-        "Order copy failed",
-        "Mend what the error names, then place the pending target order by hand, or copy the order again.",
-        while_status="failed",
-    ),
-    "run failed": Cause(
-        "Subscription renewal failed",
-        "Look at its newest copy. The platform does not try again before the next run.",
-    ),
-    "completed with errors": Cause(
-        "Order copy completed, but skipped errors", "Compare the two orders: the target may lack something."
-    ),
-    "target not placed": Cause(
-        "Order copy completed, but its target order is not placed",
-        "See why the target was not placed; place it by hand, or ask the customer to pay.",
-    ),
-    "replaced by an unplaced order": Cause(
-        "Order copy cancels its source without placing the target",
-        "Place the target order, or the customer has no order.",
-    ),
-    "source order left alone": Cause(
-        "Source order left alone", "Decide whether it should be cancelled, and cancel it in the dashboard."
-    ),
-    "cancelled in the platform's place": Cause(
-        "Copydesk cancelled a source order that the platform had forgotten", "Nothing; this is for your information."
-    ),
-    "bad signatures": Cause(
-        "Deliveries with a bad signature",
-        "If its secret changed, set the new one now: after 30 failures the platform stops the webhook.",
-    ),
-    "follow-up ended badly": Cause(
-        "A follow-up could not be done",
-        "Mend what it names and have it tried again, or do it by hand.",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +42,7 @@ class Facts:
     subscription: Subscription | None = None
     state: State | None = None
     hydrating: bool = False
+    mode: str = ""
 
     @property
     def subscription_id(self) -> str | None:
@@ -115,7 +73,7 @@ def read(started: Started, tools: Tools) -> Facts:
         state = subjects.state_of(connection, started.subject)
         hydrating = subjects.is_being_hydrated(connection, started.subject)
     factory, subscription = _resource(body)
-    return Facts(factory, subscription, state, hydrating)
+    return Facts(factory, subscription, state, hydrating, tools.settings.mode)
 
 
 def _resource(body: bytes | None) -> tuple[OrderFactory | None, Subscription | None]:
@@ -145,27 +103,25 @@ def decide(started: Started, facts: Facts, settings: Settings, _now: datetime) -
     return Act("tell Slack", message(started, facts, settings))
 
 
-def cause_of(words: str) -> Cause:
-    """How a cause is told; a handler's own cause is its own headline."""
-    found = next((cause for known, cause in CAUSES.items() if words.startswith(known)), None)
-    return found or Cause(words[:1].upper() + words[1:], "See the audit trail.")
-
-
 def message(started: Started, facts: Facts, settings: Settings) -> Message:
     """Put it in words. Pure."""
+    incident = started.params.get("incident")
     cause = cause_of(started.cause)
     factory, subscription_id = facts.factory, facts.subscription_id
     renewal = factory is not None and factory.type == "recurring_order_copies" and started.cause == "copy failed"
-    headline = "Subscription renewal failed" if renewal else cause.headline
+    own = started.cause[:1].upper() + started.cause[1:]
+    headline = "Subscription renewal failed" if renewal else cause.headline or own
     told = [
         f"About: {started.subject}",
         _about_subscription(facts),
         _step(facts),
         f"First error: {blank(factory.first_error)}" if factory and factory.first_error else None,
         f"Why: {blank(str(started.params['reason']))}" if started.params.get("reason") else None,
+        f"Lasted: {started.params['lasted']}" if started.params.get("lasted") else None,
         f"What to do: {cause.advice}",
         f"To try again: copydesk retry {number} --reason …" if (number := started.params.get("follow_up")) else None,
-        f"Record: copydesk audit {started.subject}",
+        None if cause.one_by_one else "Others like it are counted, not told: copydesk incidents --open",
+        f"Record: copydesk {f'incidents {incident}' if incident else f'audit {started.subject}'}",
         "This may be a repetition: it is not known whether an earlier message arrived."
         if started.repeats_unknown
         else None,
@@ -210,12 +166,30 @@ def blank(text: str) -> str:
 
 
 def claim(connection: sa.Connection, started: Started, facts: Facts) -> Leave | None:
-    """Take the failed run; the copy's failure and the subscription's are one alert."""
+    """Take the failed run, so that the copy's failure and the subscription's are one alert; then join the incident."""
     run_at, subscription_id = _run(started, facts), facts.subscription_id
-    if run_at is None or subscription_id is None:
+    if run_at is not None and subscription_id is not None:
+        holder = subjects.claim_run(connection, subscription_id, run_at, started.id)
+        if holder:
+            return Leave(f"the same failed run is told by follow-up {holder}")
+    if incident := started.params.get("incident"):
+        timely = may_tell(connection, incident, recovery=started.cause.startswith("recovered"))
+        return None if timely else Leave(f"incident {incident} was over before anybody was told of it")
+    if cause_of(started.cause).one_by_one:
         return None
-    holder = subjects.claim_run(connection, subscription_id, run_at, started.id)
-    return Leave(f"the same failed run is told by follow-up {holder}") if holder else None
+    joined = join(connection, occurrence(started, facts), started.id, datetime.now(UTC), WORKER)
+    told = {"counted": "counted in incident", "over": "cured before anybody could be told, in incident"}
+    return Leave(f"{told[joined.role]} {joined.incident_id}") if joined.role in told else None
+
+
+def occurrence(started: Started, facts: Facts) -> Occurrence:
+    """What incident it belongs to: of failures with one cause and one first error, ids and numbers apart. Pure."""
+    error = (facts.factory.first_error if facts.factory else None) or str(started.params.get("reason") or "")
+    cause = ": ".join(words for words in (known_words(started.cause), generalised(blank(error))) if words)
+    whose = {"order_subscriptions": facts.subscription_id, "orders": facts.factory and facts.factory.source_order_id}
+    # A later success of the subscription, or a later copy of the source order, cures it.
+    affected = next((f"{type_}/{id_}" for type_, id_ in whose.items() if id_), started.subject)
+    return Occurrence("failure", started.subject.partition("/")[0], cause, blank(error), affected, facts.mode)
 
 
 def _run(started: Started, facts: Facts) -> datetime | None:

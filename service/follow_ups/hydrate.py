@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Started, Tools
-from service.outcomes import FollowUp, Transition, alert
+from service.outcomes import FollowUp, Transition, alert, cured_by
 from service.resources import OrderFactory, factory_of
 from service.router import Verdict
 from service.settings import Settings
 from service.store.audit import write_audit
+from service.store.incidents import cure
 from service.store.record import Told, record
 
 _PLACED = ("placed", "approved", "placing")
@@ -59,6 +60,9 @@ def act(started: Started, facts: Facts, _decision: Act, tools: Tools) -> Done:
     with tools.store.write() as connection:
         told = Told(started.event_id, started.subject, Verdict(transitions=(move,)))
         write_audit(connection, record(connection, [told], now, actor=started.kind))
+        if factory.status == "completed":
+            # Its event could not say whom it makes well.
+            cure(connection, {one.subject for one in cured_by(factory)}, now, started.kind)
     return Done("its orders are known", facts.request_id)
 
 

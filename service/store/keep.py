@@ -17,6 +17,7 @@ from service.events import Event
 from service.outcomes import Param
 from service.store.audit import entry, write_audit
 from service.store.bulk import Bulk
+from service.store.incidents import cure
 from service.store.record import INTAKE, Told, record
 from service.store.schema import deliveries, events
 from service.text import line
@@ -64,6 +65,7 @@ def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt
     ]
     entries = [_received(a, r, a.received_at) for a, r in zip(arrivals, receipts, strict=True)]
     entries += record(connection, told, arrivals[0].received_at)
+    _cure(connection, told, arrivals[0].received_at)
     write_audit(connection, entries)
     return receipts
 
@@ -96,11 +98,18 @@ def adopt(
         receipt = Receipt("event" if new else "redelivery", event_id)
         if new:
             # As at the door, whoever decided it: for the event this is the first time.
-            entries = record(connection, [Told(event_id, arrival.event.subject, arrival.verdict)], now)
+            told = [Told(event_id, arrival.event.subject, arrival.verdict)]
+            entries = record(connection, told, now)
+            _cure(connection, told, now)
     placed = sa.update(deliveries).where(deliveries.c.id == delivery_id)
     connection.execute(placed.values(verdict=receipt.verdict, event_id=receipt.event_id))
     write_audit(connection, [_received(arrival, receipt, now, actor), *entries])
     return receipt
+
+
+def _cure(connection: sa.Connection, told: Sequence[Told], now: datetime) -> None:
+    """End what the outcomes say is well again. A replay does not: it tells the past."""
+    cure(connection, {cured.subject for one in told for cured in one.verdict.cured}, now, INTAKE)
 
 
 def _keep_events(connection: sa.Connection, arrivals: Sequence[Arrival]) -> dict[bytes, tuple[int, bool]]:

@@ -168,6 +168,12 @@ states = _table(
         )
         for column in ("source_order_id", "target_order_id", "order_subscription_id")
     ),
+    Index(
+        "ix_states_unfinished",
+        "subject",
+        sqlite_where=sa.text("status IN ('pending', 'in_progress')"),
+        postgresql_where=sa.text("status IN ('pending', 'in_progress')"),
+    ),
 )
 
 follow_ups = _table(
@@ -338,4 +344,21 @@ incident_subjects = _table(
         sqlite_where=sa.text("cured_at IS NULL"),
         postgresql_where=sa.text("cured_at IS NULL"),
     ),
+)
+
+# How far something that asks the API has come: the sweep, and a recovery that is under way.
+watermarks = _table(
+    "watermarks",
+    Column("name", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("moved_at", Instant, nullable=False),
+)
+
+# The latest requests to Commerce Layer by any process, so that all of them together keep its limits.
+spends = _table(
+    "spends",
+    Column("id", Serial, primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_spends_at", "at"),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import fields
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -62,3 +64,10 @@ def claim_run(connection: sa.Connection, subscription_id: str, run_at: datetime,
         row = {"order_subscription_id": subscription_id, "run_at": run_at, "follow_up_id": follow_up_id}
         connection.execute(sa.insert(told_runs), row)
     return None if holder == follow_up_id else holder
+
+
+def states_of(connection: sa.Connection, names: Collection[str]) -> dict[str, State]:
+    """Where do these stand? What is not known is not in it."""
+    query = sa.select(*(states.c[field.name] for field in fields(State))).where(states.c.subject.in_(sorted(names)))
+    # PostgreSQL locks a row that is not there yet as one without a status.
+    return {row.subject: State(*row) for row in connection.execute(query) if row.status}

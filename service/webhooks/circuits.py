@@ -95,7 +95,7 @@ def _circuit(webhook: Webhook, already: AbstractSet[tuple[str, str]]) -> list[Tr
     """The highest level that was reached, and the lower ones that were told before: one message for each step up."""
     subject, count = f"webhooks/{webhook.id}", webhook.circuit_failure_count or 0
     if webhook.circuit_state == "open":
-        advice = f"Nothing comes until it is closed: mend the cause, then `copydesk webhooks reset {webhook.topic}`."
+        advice = f"Nothing comes until it is closed: mend the cause, then `copydesk recover {webhook.topic}`."
         top = [Trouble(subject, _OPEN, f"{webhook.topic}: {advice}")]
     else:
         top = []

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.clients.slack import payload
-from service.follow_ups.alert import CAUSES, Facts, blank, decide, message
+from service.follow_ups.alert import Facts, blank, decide, message
+from service.follow_ups.causes import CAUSES
 from service.follow_ups.moves import Act, Leave, Started, Wait
 from service.resources import Order, OrderFactory, Subscription
 from service.settings import Settings
@@ -92,6 +93,7 @@ def test_a_failed_renewal_is_told_whole_and_in_plain_words() -> None:
         "Step: the target order TargetOrdr was made and is pending, unpaid.",
         "First error: payment_source: card expired",
         "What to do: Mend what the error names, then place the pending target order by hand, or copy the order again.",
+        "Others like it are counted, not told: copydesk incidents --open",
         "Record: copydesk audit recurring_order_copies/XAyRWNUzyN",
         "Source order: https://dashboard.commercelayer.io/live/acme/apps/orders/list/SourceOrdr",
         "Target order: https://dashboard.commercelayer.io/live/acme/apps/orders/list/TargetOrdr",

@@ -77,7 +77,7 @@ def test_incidents_open_once_and_are_cured(site: Installation, sandbox: Sandbox)
         circuits.watch(site)
     assert told(site) == {"circuit open": ("open", 1), "webhook drifted": ("open", 1)}
     details = " ".join(one["detail"] for one in rows(site.store, incidents))
-    assert "copydesk webhooks reset order_copies.complete" in details
+    assert "copydesk recover order_copies.complete" in details
     assert "copydesk webhooks apply" in details
     assert len([one for one in rows(site.store, follow_ups) if one["kind"] == "alert"]) == 2
     site.client.webhooks.reset_circuit(next(w["id"] for w in webhooks_of(sandbox) if w["topic"] == TOPICS[0]))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from service import settings
+from service.budget import SharedBudget
 from service.cli.opening import kept
 from service.cli.output import Column, print_table
 from service.cli.serve import switchboard
@@ -50,7 +51,7 @@ def installation(by: str | None = None, reason: str | None = None) -> Iterator[I
         Refused, Unavailable: no token could be had.
     """
     loaded = settings.load("worker")
-    with CommerceLayer(loaded) as client, kept() as store:
+    with kept() as store, CommerceLayer(loaded, budget=SharedBudget(loaded, store)) as client:
         site = Installation(
             loaded, switchboard(), store, client, Operator(by or getpass.getuser(), reason).actor, reason
         )

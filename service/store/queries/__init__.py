@@ -9,7 +9,16 @@ from service.store.queries.deliveries import (
     newest_delivery,
     stored_delivery,
 )
-from service.store.queries.events import EventRow, TransitionRow, event, events, transitions_of
+from service.store.queries.events import (
+    EventRow,
+    TransitionRow,
+    event,
+    events,
+    heard_between,
+    known_keys,
+    last_heard,
+    transitions_of,
+)
 from service.store.queries.follow_ups import (
     OPEN,
     AttemptRow,
@@ -19,31 +28,45 @@ from service.store.queries.follow_ups import (
     follow_ups,
     known_identities,
 )
+from service.store.queries.incidents import AffectedRow, IncidentRow, affected_by, incident, incidents
 from service.store.queries.readiness import Readiness, readiness
+from service.store.queries.standing import Came, came_since, changed_between, newest_copy_at, unfinished
 from service.store.queries.totals import Totals, totals
 from service.store.queries.trail import AuditRow, is_known, related, state_of, subjects_of, trail
 
 __all__ = [
     "OPEN",
+    "AffectedRow",
     "AttemptRow",
     "AuditRow",
+    "Came",
     "DeliveryRow",
     "EventRow",
     "FollowUpRow",
+    "IncidentRow",
     "Readiness",
     "Totals",
     "TransitionRow",
+    "affected_by",
     "apart",
     "attempts_of",
     "body_of_delivery",
+    "came_since",
+    "changed_between",
     "deliveries_of",
     "event",
     "event_of_delivery",
     "events",
     "follow_up",
     "follow_ups",
+    "heard_between",
+    "incident",
+    "incidents",
     "is_known",
     "known_identities",
+    "known_keys",
+    "last_heard",
+    "newest_copy_at",
     "newest_delivery",
     "readiness",
     "related",
@@ -53,4 +76,5 @@ __all__ = [
     "totals",
     "trail",
     "transitions_of",
+    "unfinished",
 ]

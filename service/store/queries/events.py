@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -99,3 +100,24 @@ def transitions_of(connection: sa.Connection, event_id: int) -> list[TransitionR
 def _event(row: sa.Row[tuple[object, ...]]) -> EventRow:
     found = row._asdict()
     return EventRow(**found | {"superseded": bool(found["superseded"])})
+
+
+def known_keys(connection: sa.Connection, keys: Collection[bytes]) -> set[bytes]:
+    """Which of these events are kept?"""
+    query = sa.select(table.c.key).where(table.c.key.in_(sorted(keys)))
+    return {bytes(key) for key in connection.execute(query).scalars()}
+
+
+def heard_between(connection: sa.Connection, begin: datetime, end: datetime) -> list[tuple[bytes, str, str]]:
+    """Which events did a webhook tell first in this time? Their key, topic and subject."""
+    query = sa.select(table.c.key, table.c.topic, table.c.subject).where(
+        table.c.origin == "webhook", table.c.first_seen_at.between(begin, end)
+    )
+    return [(bytes(key), topic, subject) for key, topic, subject in connection.execute(query.order_by(table.c.id))]
+
+
+def last_heard(connection: sa.Connection, topic: str) -> datetime | None:
+    """When did a webhook last tell anything under a topic? None where it never did."""
+    query = sa.select(sa.func.max(table.c.last_seen_at)).where(table.c.topic == topic, table.c.origin == "webhook")
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found

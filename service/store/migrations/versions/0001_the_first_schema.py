@@ -57,6 +57,25 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "spends",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("at", service.store.schema.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_spends")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("spends", schema=None) as batch_op:
+        batch_op.create_index("ix_spends_at", ["at"], unique=False)
+
+    op.create_table(
+        "watermarks",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", service.store.schema.Instant(), nullable=False),
+        sa.Column("moved_at", service.store.schema.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_watermarks")),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "webhook_rotations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
@@ -205,6 +224,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("target_order_id IS NOT NULL"),
             postgresql_where=sa.text("target_order_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_states_unfinished",
+            ["subject"],
+            unique=False,
+            sqlite_where=sa.text("status IN ('pending', 'in_progress')"),
+            postgresql_where=sa.text("status IN ('pending', 'in_progress')"),
         )
 
     op.create_table(
