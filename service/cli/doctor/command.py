@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from service import settings
 from service.cli.commands import FOUND_TROUBLE
-from service.cli.doctor import database, installation, network, work
+from service.cli.doctor import database, installation, network, webhooks, work
 from service.cli.doctor.findings import Check, Finding, Patient, fail
 from service.cli.output import Column, as_json, print_json, print_table
 from service.errors import ConfigurationError, CopydeskError, StoreError
@@ -18,8 +18,9 @@ from service.store import open_kept
 
 CHECKS = (
     Check("settings", installation.settings, "nothing"),
-    Check("secrets", installation.secrets),
-    Check("topics", installation.topics),
+    Check("secrets", webhooks.secrets),
+    Check("topics", webhooks.topics),
+    Check("public url", webhooks.address),
     Check("policy", installation.policy),
     Check("slack", installation.slack),
     Check("open files", installation.files, "nothing"),
@@ -31,6 +32,8 @@ CHECKS = (
     Check("pragmas", database.pragmas, "store"),
     Check("wal", database.wal, "store"),
     Check("integrity", database.integrity, "store"),
+    Check("keys", webhooks.keys, "store"),
+    Check("rotations", webhooks.rotations, "store"),
     Check("worker", work.worker, "store"),
     Check("follow-ups", work.follow_ups, "store"),
     Check("given up", work.given_up, "store"),

@@ -11,6 +11,7 @@ from service.errors import ConfigurationError
 from service.settings import Settings
 from service.store import Store
 
+_SHOWN = 4
 Status = Literal["ok", "warn", "FAIL"]
 
 
@@ -83,3 +84,8 @@ def warn(told: str, fix: str) -> list[Finding]:
 def fail(told: str, fix: str) -> list[Finding]:
     """It does not work."""
     return [Finding("FAIL", told, fix)]
+
+
+def some(names: list[str]) -> str:
+    """A few of many names."""
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
