@@ -117,6 +117,7 @@ def test_a_webhook_deleted_by_hand_is_made_anew(site: Installation, sandbox: San
     assert is_whole(site, sandbox)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", range(1, 13))
 def test_a_crash_at_any_step_is_repaired_by_applying_again(

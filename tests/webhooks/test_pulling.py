@@ -70,6 +70,7 @@ def test_the_structure_stays() -> None:
     assert found["included"][0]["attributes"] == {"email": MASKED_EMAIL}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_real_payloads_reach_a_copydesk_on_this_machine(site_of: Make, sandbox: Sandbox, tmp_path: Path) -> None:
     """The newest callbacks come to it oldest first, are understood, and hold no address of a customer."""
     apply_all(site_of())

@@ -139,6 +139,7 @@ def test_a_second_call_goes_on_with_the_first(site: Installation) -> None:
     assert len(rows(site.store, webhook_rotations)) == 1
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", range(1, 9))
 def test_a_crash_at_any_step_is_continued(
