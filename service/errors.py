@@ -10,6 +10,7 @@ CopydeskError
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
 ├── NotFound                  a command asked for something that is not kept
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
+├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
 └── OutsideError              an outside system (Commerce Layer, Slack)
     ├── Refused               it said no: final, a person must look
     └── Unavailable           unreachable, throttled, broken: again later
@@ -77,6 +78,10 @@ class NotFound(CopydeskError):
 
 class NotOffered(CopydeskError):
     """A call asked for what the resource does not offer; nothing was sent, and the message names what is offered."""
+
+
+class NotRecorded(CopydeskError):
+    """Something was done outside, or may have been, and the database could not take down how it ended."""
 
 
 class OutsideError(CopydeskError):

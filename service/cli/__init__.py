@@ -14,7 +14,7 @@ Exit codes:
   1  not found, or trouble found
   2  wrong usage
   3  settings or database unusable
-  4  database unavailable just now
+  4  database or Commerce Layer unavailable just now
 """
 
 copydesk = Commands(

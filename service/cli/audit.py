@@ -24,6 +24,12 @@ _SENTENCES = {
     "handler.failed": "a handler failed: {text}",
     "follow_up.planned": "{kind} planned: {cause}",
     "follow_up.planned_again": "{kind} planned again: {why}",
+    "copy.attempting": "going to copy {source_order}: {reason}",
+    "copy.created": "copied {source_order} into {copy}",
+    "copy.refused": "{source_order} not copied, refused: {error}",
+    "copy.unavailable": "{source_order} not copied: {error}",
+    "copy.unknown": "whether {source_order} was copied is not known: {error}",
+    "copy.rehearsed": "dry run: would copy {source_order}: {reason}",
     "attempt.started": "{kind}, attempt {attempt}",
     "attempt.acting": "{kind}: going to {what}",
 }

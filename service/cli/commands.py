@@ -7,10 +7,19 @@ from typing import Any
 
 import click
 
-from service.errors import ConfigurationError, CopydeskError, StoreUnavailable, StoreUnusable
+from service.errors import (
+    ConfigurationError,
+    CopydeskError,
+    NotOffered,
+    OutcomeUnknown,
+    StoreUnavailable,
+    StoreUnusable,
+    Unavailable,
+)
 from service.text import line
 
 FOUND_TROUBLE = 1
+WRONG_USAGE = 2
 UNUSABLE = 3
 UNAVAILABLE = 4
 
@@ -25,6 +34,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "follow-ups": ("service.cli.follow_ups", "What is to be done, or one follow-up with its attempts."),
     "audit": ("service.cli.audit", "The audit trail of a copy, an order or a subscription."),
     "retry": ("service.cli.retry", "Have follow-ups tried again that came to their end."),
+    "factories": ("service.cli.factories", "Copies and recurring copies at Commerce Layer, together."),
+    "copies": ("service.cli.copies", "Order copies at Commerce Layer: list, show, create, retry."),
+    "recurring": ("service.cli.recurring", "Recurring order copies at Commerce Layer: list, show."),
     "incidents": ("service.cli.incidents", "What is wrong, by cause, and whom it affects."),
     "sweep": ("service.cli.sweep", "Ask the API for what no webhook told."),
     "prove": ("service.cli.prove", "Prove that nothing was missed."),
@@ -77,4 +89,9 @@ def exit_code(error: CopydeskError) -> int:
     """The exit code that an error has everywhere."""
     if isinstance(error, ConfigurationError | StoreUnusable):
         return UNUSABLE
-    return UNAVAILABLE if isinstance(error, StoreUnavailable) else FOUND_TROUBLE
+    if isinstance(error, NotOffered):
+        return WRONG_USAGE
+    # What may have been done is never "again later": a script that repeats on that code would do it twice.
+    if isinstance(error, StoreUnavailable | Unavailable) and not isinstance(error, OutcomeUnknown):
+        return UNAVAILABLE
+    return FOUND_TROUBLE

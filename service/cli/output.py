@@ -22,6 +22,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and n
 _NO_SCREEN = 100_000
 _STYLES = {
     "failed": "red",
+    "aborted": "red",
     "dead": "red",
     "refused": "red",
     "FAIL": "bold red",
@@ -31,6 +32,7 @@ _STYLES = {
     "unavailable": "yellow",
     "unknown": "yellow",
     "done": "green",
+    "completed": "green",
     "ok": "green",
 }
 
@@ -43,11 +45,13 @@ class Column:
         title: its heading.
         fold: whether a long value goes over several lines where the screen is narrow; the others stay whole.
         right: whether it is a number.
+        least: characters that it has at least, so that what it holds is never folded in the middle.
     """
 
     title: str
     fold: bool = False
     right: bool = False
+    least: int | None = None
 
 
 def console(*, err: bool = False) -> Console:
@@ -87,6 +91,7 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, 
             overflow="fold" if column.fold else "ellipsis",
             no_wrap=not column.fold,
             justify="right" if column.right else "left",
+            min_width=column.least,
         )
     for row in rows:
         table.add_row(*map(cell, row))
@@ -96,19 +101,29 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, 
     out.print(table if table.row_count else Text("none", style="dim"), soft_wrap=not table.row_count)
 
 
-def print_facts(facts: Mapping[str, object]) -> None:
+def print_facts(facts: Mapping[str, object], *, err: bool = False) -> None:
     """Print names and values, one below the other."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(Text(name), cell(value))
-    console().print(table)
+    console(err=err).print(table)
 
 
 def print_json(value: object) -> None:
     """Print one JSON value; everything beyond ASCII is escaped, so that a terminal is safe from it."""
     click.echo(json.dumps(plain(value), indent=2))
+
+
+def print_json_array(values: Iterable[object]) -> None:
+    """Print values as one JSON array while they come; cut short by an error, it is no JSON, so no half is a whole."""
+    begun = False
+    for value in values:
+        text = json.dumps(plain(value), indent=2).replace("\n", "\n  ")
+        click.echo(("," if begun else "[") + f"\n  {text}", nl=False)
+        begun = True
+    click.echo("\n]" if begun else "[]")
 
 
 def plain(value: object) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 import handlers
@@ -25,10 +26,13 @@ from service.cli import copydesk
 from service.cli.specimens import specimen
 from service.intake.door import Door
 from service.router import Router
+from service.sandbox import Sandbox
 from service.settings import Settings
 from service.signature import Key
 from service.store import Store, open_store
 from service.store.keep import keep
+from tests.cli.desk import Desk
+from tests.cli.desk import settings_of as desks_settings
 
 ROOT = Path(__file__).parents[2]
 ORGANIZATION = "xRRkjDFafe"
@@ -67,6 +71,24 @@ def sqlite_store(installation: str) -> Iterator[Store]:
     store = open_store(installation)
     yield store
     store.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox in which copies take no time; `desk` empties it for every test."""
+    with Sandbox(step_seconds=0.0) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(sandbox: Sandbox, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """The installation, asking an empty sandbox."""
+    sandbox.reset()
+    for name, value in desks_settings(sandbox).items():
+        monkeypatch.setenv(name, value)
+    yield Desk(sandbox, sqlite_store)
+    # The commands send what is logged to stderr; other tests have it where they look for it.
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -26,6 +26,14 @@ def test_every_command_has_help(run: Run, name: str) -> None:
     assert max(map(len, told.output.splitlines())) <= 100
 
 
+@pytest.mark.parametrize("name", ["factories list", "copies show", "copies create", "copies retry", "recurring list"])
+def test_commands_of_a_group_have_help_too(run: Run, name: str) -> None:
+    """Likewise the commands of a group."""
+    told = run(*name.split(), "--help")
+    assert told.output.startswith(f"Usage: copydesk {name}")
+    assert max(map(len, told.output.splitlines())) <= 100
+
+
 def test_the_overview_names_the_exit_codes(run: Run) -> None:
     """Whoever writes a script finds the codes where he looks first."""
     told = run("--help").output
@@ -38,7 +46,7 @@ def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom click.testing import CliRunner\nfrom service.cli import copydesk\n"
         "assert CliRunner().invoke(copydesk, ['--help']).exit_code == 0\n"
-        "print([m for m in ('sqlalchemy', 'rich', 'flask', 'gevent', 'pydantic', 'httpx', 'dbos') if m in sys.modules])"
+        "print([m for m in ('sqlalchemy', 'rich', 'flask', 'gevent', 'httpx', 'dbos', 'alembic') if m in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

@@ -17,11 +17,33 @@ _VALUES = {
     "ID": "1",
     "EVENT": "1",
     "FOLLOW_UP": "1",
+    "TEXT": "why",
     "[ID]": "1",
     "SUBJECT": "order_copies/XAyRWNUzyN",
     "TOPIC": "order_copies.fail",
 }
 _COMMAND = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S*/)?copydesk( .*)?$")
+
+
+def _resolved(words_: list[str]) -> tuple[str, click.Command | None, list[str]]:
+    """The command that a line begins with, a command of a group where it names one, and the rest of the line."""
+    name, *rest = words_
+    command = copydesk.get_command(click.Context(copydesk), name)
+    if isinstance(command, click.Group) and rest:
+        inner, *rest = rest
+        return f"{name} {inner}", command.commands.get(inner), rest
+    return name, command, rest
+
+
+def _all_commands() -> dict[str, click.Command]:
+    """Every command, those of groups by both names."""
+    found: dict[str, click.Command] = {}
+    for name in commands.COMMANDS:
+        _, command, _ = _resolved([name])
+        assert command
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found |= {f"{name} {one}": inner[one] for one in inner} or {name: command}
+    return found
 
 
 def _commands(page: Path) -> list[str]:
@@ -36,12 +58,14 @@ NAMED = sorted({(name_of(page), command) for page in PAGES for command in _comma
 
 @pytest.mark.parametrize(("page", "line"), NAMED)
 def test_a_command_on_a_page_can_be_called_as_it_is_written(page: str, line: str) -> None:
-    name, *arguments = shlex.split(line)
-    command = copydesk.get_command(click.Context(copydesk), name)
+    name, command, arguments = _resolved(shlex.split(line))
     assert command, f"{page}: there is no copydesk {name}"
     # A command that is only named need not be complete.
     given = [_VALUES.get(word, word) for word in arguments]
-    command.make_context(name, given, resilient_parsing=not given)
+    try:
+        command.make_context(name, given, resilient_parsing=not given)
+    except click.MissingParameter:
+        assert not any(word.startswith("-") for word in given), f"{page}: {line} lacks an option"
 
 
 def test_pages_name_commands_at_all() -> None:
@@ -50,13 +74,13 @@ def test_pages_name_commands_at_all() -> None:
 
 def test_the_reference_has_every_command_with_every_option() -> None:
     told = section("docs/operations.md", "Commands").partition("| exit code |")[0]
-    listed = {row.split()[1]: row for row in words(told)}
-    assert list(listed) == list(commands.COMMANDS)
-    for name, options in zip(listed, words(told, 2), strict=True):
-        command = copydesk.get_command(click.Context(copydesk), name)
-        assert command
+    listed = {_resolved(row.split()[1:])[0]: options for row, options in zip(words(told), words(told, 2), strict=True)}
+    every = _all_commands()
+    assert sorted(listed) == sorted(every)
+    assert list(dict.fromkeys(name.split()[0] for name in listed)) == list(commands.COMMANDS)
+    for name, command in every.items():
         taken = {o for p in command.params if isinstance(p, click.Option) for o in p.opts if o.startswith("--")}
-        assert set(re.findall(r"--[\w-]+", options)) == taken, name
+        assert set(re.findall(r"--[\w-]+", listed[name])) == taken, name
 
 
 def test_exit_codes_are_those_of_the_help() -> None:
