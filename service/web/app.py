@@ -66,7 +66,7 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
         max_batch: deliveries in one commit; None for the default.
 
     Raises:
-        ConfigurationError: there are no secrets, or those in the store cannot be used.
+        ConfigurationError: the secrets in the store cannot be used.
         StoreUnusable, StoreUnavailable: as `open_store`.
     """
     app = Flask("copydesk", static_folder=None)

@@ -13,7 +13,7 @@ import structlog
 
 from service.errors import ConfigurationError, StoreError
 from service.intake import Door
-from service.intake.keys import KeySet, first_keys, read_keys
+from service.intake.keys import KeySet, read_keys
 from service.intake.refusals import Refusals
 from service.router import Router
 from service.settings import Settings
@@ -43,12 +43,12 @@ class Doors:
             every: seconds between two looks.
 
         Raises:
-            ConfigurationError: as `first_keys`.
+            ConfigurationError: as `read_keys`.
             StoreUnavailable: the store cannot be read.
         """
         self._store, self._settings, self._every = store, settings, every
         with store.read() as connection:
-            keys = first_keys(connection, settings, datetime.now(UTC))
+            keys = read_keys(connection, settings, datetime.now(UTC))
         self.door = replace(Door.of(settings, router), keys=keys.by_topic)
         self.unseen = keys.unseen
         self._version, self._seen = keys.version, set[str]()
@@ -73,23 +73,27 @@ class Doors:
         self.look()
 
     def look(self) -> None:
-        """Look once: write what was seen, and take over what changed. Trouble leaves everything as it is."""
+        """Look once: take over what changed, and write what was seen. Trouble leaves everything as it is."""
         now = datetime.now(UTC)
         try:
+            self._look_for_changes(now)
             self._write_seen(now)
-            with self._store.read() as connection:
-                version = webhook_secrets.version(connection, now)
-                if version == self._version:
-                    return
-                keys = read_keys(connection, self._settings, now)
         except StoreError as error:
             log.warning("secrets not read", error=str(error))
-        except ConfigurationError as error:
-            # Said once for each set, not with every look.
-            self._version = version
-            log.warning("changed secrets refused; the old ones stay in use", error=str(error))
-        else:
-            self._take(keys)
+
+    def _look_for_changes(self, now: datetime) -> None:
+        with self._store.read() as connection:
+            version = webhook_secrets.version(connection, now)
+            if version == self._version:
+                return
+            try:
+                keys = read_keys(connection, self._settings, now)
+            except ConfigurationError as error:
+                # Said once for each set, not with every look.
+                self._version = version
+                log.warning("changed secrets refused; the old ones stay in use", error=str(error))
+                return
+        self._take(keys)
 
     def _take(self, keys: KeySet) -> None:
         self._version = keys.version

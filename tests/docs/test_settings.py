@@ -18,7 +18,7 @@ def _default(name: str) -> str:
     value = field.get_default(call_default_factory=True) if field else ""
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     shown = str(text).lower() if isinstance(text, bool) else str(text)
-    return f"`{shown}`" if text not in ("", {}) else "none"
+    return f"`{shown}`" if text not in ("", {}, ()) else "none"
 
 
 def test_the_reference_is_what_the_settings_say_of_themselves() -> None:
