@@ -58,7 +58,8 @@ def prepare(site: Installation, standings: Iterable[Standing], *, prune: bool = 
 
 def to_enable(standings: Iterable[Standing]) -> list[tuple[str, str]]:
     """Topic and id of every webhook that waits to be enabled."""
-    return [(one.topic, one.webhook.id) for one in standings if "enable" in one.steps() and one.webhook is not None]
+    silent = [one for one in standings if "enable" in one.steps() and "no secret" not in one.states]
+    return [(one.topic, one.webhook.id) for one in silent if one.webhook is not None]
 
 
 def may_post_from(site: Installation, webhook_ids: Iterable[str]) -> datetime | None:

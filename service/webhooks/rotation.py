@@ -22,7 +22,7 @@ from service.store.webhook_secrets import SecretRow
 from service.webhooks import apply, desired
 from service.webhooks.installation import Installation
 
-Move = Literal["create", "store secret", "enable", "delete", "finish", "wait"]
+Move = Literal["create", "store secret", "enable", "delete", "finish", "wait", "refused"]
 # How long a webhook that still fails is left in place, for its retries: how they are spread is not public.
 RETRIES_END = timedelta(hours=1)
 PICKING_UP = "until every web process has the new secret"
@@ -92,13 +92,14 @@ def begin(site: Installation, topic: str, webhook_id: str) -> bool:
 
 
 def advance(site: Installation) -> list[tuple[RotationRow, Next]]:
-    """Take every rotation as far as it goes now.
+    """Take every rotation as far as it goes now; one that the provider refuses does not keep the others back.
 
     Returns:
-        Each rotation with where it stands: what it waits for, or that it is finished.
+        Each rotation with where it stands: what it waits for, why it was refused, or that it is finished.
 
     Raises:
-        Refused, OutcomeUnknown, Unavailable: as every call; what was done stays done.
+        OutcomeUnknown, Unavailable: as every call; what was done stays done.
+        Refused: the webhooks cannot be listed.
         ConfigurationError: the public address or the encryption keys are not set.
     """
     with site.store.read() as connection:
@@ -111,11 +112,20 @@ def advance(site: Installation) -> list[tuple[RotationRow, Next]]:
 
 def _advance(site: Installation, rotation: RotationRow, found: Sequence[Webhook]) -> Next:
     """Move until it waits or is done; every move changes the facts that the next one is decided from."""
+    try:
+        next_ = _as_far_as_it_goes(site, rotation, found)
+    except Refused as refused:
+        next_ = Next("refused", str(refused))
+    if next_.move != "finish":
+        _note_wait(site, rotation, next_.why)
+    return next_
+
+
+def _as_far_as_it_goes(site: Installation, rotation: RotationRow, found: Sequence[Webhook]) -> Next:
     facts = _facts(site, rotation, found)
     while True:
         next_ = decide(facts, datetime.now(UTC), site.picked_up)
         if next_.move == "wait":
-            _note_wait(site, rotation, next_.why)
             return next_
         if next_.move == "finish":
             _finish(site, rotation)

@@ -187,6 +187,20 @@ def test_several_hands_at_once_make_one_successor(site: Installation, sandbox: S
     assert (actions.count("webhook.rotation_begun"), actions.count("webhook.rotated")) == (1, 1)
 
 
+def test_one_that_is_refused_does_not_keep_the_others_back(site: Installation, sandbox: Sandbox) -> None:
+    """The provider says no to one topic: it is told, the others go on, and so does it when it is mended."""
+    apply_all(site)
+    ids = {one["topic"]: one["id"] for one in webhooks_of(sandbox)}
+    for topic in TOPICS:
+        rotation.begin(site, topic, ids[topic])
+    sandbox.trouble(status=422, code="VALIDATION_ERROR", method="POST", path="/api/webhooks", calls=1)
+    moves = {row.topic: next_.move for row, next_ in rotation.advance(site)}
+    assert sorted(moves.values()) == ["refused", "wait", "wait"]
+    (told,) = [one["waits_for"] for one in rows(site.store, webhook_rotations) if "422" in one["waits_for"]]
+    assert "VALIDATION_ERROR" in told
+    assert {next_.move for _, next_ in rotation.advance(site)} == {"wait"}
+
+
 def test_a_first_webhook_that_somebody_deletes_is_as_good_as_deleted(site: Installation) -> None:
     """What was to go and is gone does not hold anything up."""
     old = begin(site)

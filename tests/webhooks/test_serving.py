@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import SecretStr
 
+from service.clients.own_address import unreached
 from service.sandbox import Sandbox
 from service.store import webhook_secrets
 from service.store.schema import deliveries, webhook_rotations
@@ -51,7 +52,11 @@ def test_applied_webhooks_deliver_and_a_rotation_refuses_nothing(
     settings = settings_of(sandbox, database_url, bind)
     site = site_of(PICKED_UP, public_url=f"http://{bind}")
     apply_all(site)
+    topic = f"http://{bind}/webhooks/{TOPICS[0]}"
+    assert "could not be reached" in str(unreached(topic))
     with web(settings) as serving:
+        assert unreached(topic) is None
+        assert "answers 405" in str(unreached(f"http://{bind}/healthz"))
         sandbox.play("good-copy")
         assert sandbox.settle()
         assert len(rows(site.store, deliveries)) == len(TOPICS)

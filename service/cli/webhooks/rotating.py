@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
+from service.cli.commands import FOUND_TROUBLE
 from service.cli.output import Column, as_json, print_json, print_table
 from service.cli.webhooks.common import accountable, confirm, installation
 from service.errors import NotFound, Unavailable
@@ -50,6 +51,8 @@ def rotate(
         click.echo(
             f"copydesk: COPYDESK_WEBHOOK_SECRETS accepts its own secrets of {told} until you remove them", err=True
         )
+    if any(row["state"] == "refused" for row in rows):
+        click.get_current_context().exit(FOUND_TROUBLE)
 
 
 def _chosen(site: Installation, topics: Iterable[str], *, everything: bool) -> dict[str, str]:
