@@ -23,6 +23,7 @@ from service.soundness import (
     check_own_address,
     check_secrets,
     check_topics,
+    database_address,
     is_https,
     is_loopback,
     listed,
@@ -110,13 +111,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: SecretStr) -> SecretStr:
-        text = url.get_secret_value()
-        if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
-            return url
-        for scheme in ("postgresql+psycopg://", "postgresql://", "postgres://"):
-            if text.startswith(scheme):
-                return SecretStr("postgresql+psycopg://" + text.removeprefix(scheme))
-        raise ValueError("must begin with sqlite:/// and a file, or with postgresql://")
+        return SecretStr(database_address(url.get_secret_value()))
 
     @field_validator("webhook_secrets")
     @classmethod

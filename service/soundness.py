@@ -36,6 +36,16 @@ def listed(value: object) -> object:
     return tuple(word for word in re.split(r"[\s,]+", value) if word) if isinstance(value, str) else value
 
 
+def database_address(url: str) -> str:
+    """Spell the URL of a database as SQLAlchemy does; refuse one of another kind."""
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
+        return url
+    for scheme in ("postgresql+psycopg://", "postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    raise ValueError("must begin with sqlite:/// and a file, or with postgresql://")
+
+
 def check_topics(topics: tuple[str, ...]) -> None:
     """Refuse what is neither a topic nor a whole resource, such as `orders.*`."""
     for topic in topics:
