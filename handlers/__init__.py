@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from handlers import copies, failures, orders, source_orders, subscriptions, unknown
+from handlers import copies, cures, failures, orders, source_orders, subscriptions, unknown
 
-MODULES: tuple[ModuleType, ...] = (copies, orders, source_orders, failures, subscriptions, unknown)
+MODULES: tuple[ModuleType, ...] = (copies, orders, source_orders, failures, cures, subscriptions, unknown)

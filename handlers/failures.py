@@ -1,6 +1,6 @@
 """Copies that people must hear of."""
 
-from service import Event, Outcome, alert, cured_by, on
+from service import Event, Outcome, alert, on
 
 
 @on("order_copies.fail", "recurring_order_copies.fail")
@@ -20,14 +20,12 @@ def copy_aborted(event: Event) -> list[Outcome]:
 
 @on("order_copies.complete", "recurring_order_copies.complete")
 def copy_completed_badly(event: Event) -> list[Outcome]:
-    """A copy completed, and still something may be wrong with it: errors were skipped, or its target is not placed.
-
-    In any case it ends an earlier failure of the same subscription or source order.
+    """A copy completed, and still something is wrong with it: errors were skipped, or its target is not placed.
 
     `completed` does not mean that the target was placed: https://docs.commercelayer.io/core/api-reference/order_copies
     """
     copy = event.factory
-    outcomes: list[Outcome] = [*cured_by(copy)]
+    outcomes: list[Outcome] = []
     if copy.errors_count:
         outcomes.append(alert(event.subject, "completed with errors"))
     target = copy.target_order

@@ -1,6 +1,6 @@
 """Subscriptions: their runs, which are renewals."""
 
-from service import Cured, Event, Note, Outcome, Transition, alert, on
+from service import Event, Note, Outcome, Transition, alert, on
 
 # The copy's own failure tells more, and usually comes at the same time: give it the first word.
 COPY_FIRST_SECONDS = 20.0
@@ -26,7 +26,6 @@ def run_failed(event: Event) -> list[Outcome]:
 
 @on("order_subscriptions.last_run_succeeded")
 def run_succeeded(event: Event) -> list[Outcome]:
-    """A renewal succeeded, which ends an earlier failure."""
+    """A renewal succeeded."""
     count = event.subscription.occurrencies
-    told = "The last run succeeded." if count is None else f"Run {count} succeeded."
-    return [Note(told), Cured(event.subject)]
+    return [Note("The last run succeeded." if count is None else f"Run {count} succeeded.")]

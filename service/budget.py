@@ -6,6 +6,7 @@ data, half of it for test data. https://docs.commercelayer.io/core/rate-limits
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -50,20 +51,21 @@ class SharedBudget:
                 raise Unavailable(f"{spend.endpoint}: the rate limit is spent for now", retry_after=wait)
             time.sleep(wait)
 
-    def wait_for(self, endpoint: str) -> None:
-        """Wait, however long, until a request could be made; nothing is reserved.
+    def wait_for(self, endpoint: str, stop: threading.Event | None = None) -> None:
+        """Wait, however long, until a request could be made, or until `stop` is set; nothing is reserved.
 
         For whoever has many requests to make, and no sender who waits.
 
         Raises:
             StoreUnavailable: nobody can tell.
         """
-        while True:
+        stop = stop or threading.Event()
+        while not stop.is_set():
             with self._store.read() as connection:
                 wait = room(connection, self._windows(endpoint), datetime.now(UTC))
             if wait <= 0:
                 return
-            time.sleep(wait)
+            stop.wait(wait)
 
     def _windows(self, endpoint: str) -> tuple[Window, ...]:
         return Window(self._minute, _MINUTE_SECONDS), Window(self._burst, _BURST_SECONDS, endpoint)

@@ -77,6 +77,11 @@ class Engine:
         DBOS.launch()
         if self._schedules:
             DBOS.apply_schedules(self._schedules)
+        wanted = {one["schedule_name"] for one in self._schedules}
+        # They outlive the worker that made them; one that nobody wants any more would call what nobody has.
+        for left in DBOS.list_schedules():
+            if left["schedule_name"] not in wanted:
+                DBOS.delete_schedule(left["schedule_name"])
         for name, q in self._queues.items():
             DBOS.register_queue(
                 name,

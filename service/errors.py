@@ -8,6 +8,7 @@ CopydeskError
 │       └── StoreLocked       another process is writing: a matter of milliseconds
 ├── RequestRefused            an inbound request that is not authentic or not well framed (its HTTP status inside)
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
+├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
 ├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
@@ -70,6 +71,10 @@ class RequestRefused(CopydeskError):
 
 class BodyUnreadable(CopydeskError):
     """An authentic body that cannot become an event; the message says why."""
+
+
+class Stopped(CopydeskError):
+    """Told to stop in the middle of work that goes on another time."""
 
 
 class NotFound(CopydeskError):

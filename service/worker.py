@@ -131,7 +131,9 @@ class Worker:
         if (client := tools.commerce_layer) is None:
             return
         budget = SharedBudget(tools.settings, self._store)
-        sweep_schedules.schedule(self._engine, Site(tools.settings, self._store, self._door, client, budget))
+        sweep_schedules.schedule(
+            self._engine, Site(tools.settings, self._store, self._door, client, budget, self._stop)
+        )
         if tools.settings.public_url:
             actor = f"worker {self.name}"
             site = Installation(tools.settings, self._router, self._store, client, actor)

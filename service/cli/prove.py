@@ -9,6 +9,7 @@ import click
 from service.cli.opening import Since
 from service.cli.output import Column, as_json, plain, print_json, print_table
 from service.cli.site import actor, by_option, opened
+from service.errors import OutsideError
 from service.sweep.proof import Proof
 from service.sweep.proving import prove
 from service.text import line
@@ -33,8 +34,12 @@ def command(begin: datetime, end: datetime | None, backfill: bool, by: str | Non
       1  gaps
       2  could not tell
     """  # noqa: D301 - click's mark for lines to leave alone
-    with opened() as site:
-        proof = prove(site, begin, end or datetime.now(UTC), backfill=backfill, actor=actor(by))
+    try:
+        with opened() as site:
+            proof = prove(site, begin, end or datetime.now(UTC), backfill=backfill, actor=actor(by))
+    except OutsideError as error:
+        click.echo(f"copydesk: it cannot be told: {line(str(error))}", err=True)
+        click.get_current_context().exit(CANNOT_TELL)
     if as_json:
         print_json(plain(proof) | {"verdict": proof.verdict})
     else:

@@ -37,9 +37,14 @@ def advance_to(connection: sa.Connection, name: str, at: datetime, now: datetime
 
 
 def begin(connection: sa.Connection, name: str, at: datetime, now: datetime) -> Watermark:
-    """Set a mark that is to stand until `drop`; one that stands already stays, since somebody was interrupted."""
+    """Set a mark that is to stand until `drop`; one that an interrupted run left stays, unless this one is earlier."""
     statement = insert(connection, watermarks).values(name=name, at=at, moved_at=now)
-    connection.execute(statement.on_conflict_do_nothing(index_elements=[watermarks.c.name]))
+    earlier = statement.on_conflict_do_update(
+        index_elements=[watermarks.c.name],
+        set_={"at": statement.excluded["at"]},
+        where=watermarks.c.at > statement.excluded["at"],
+    )
+    connection.execute(earlier)
     return watermark(connection, name) or Watermark(at, now)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from service.arrivals import Arrival, Receipt
 from service.budget import SharedBudget
 from service.clients.commerce_layer import CommerceLayer
 from service.clients.listing import Listing, Page
-from service.errors import StoreError
+from service.errors import Stopped, StoreError
 from service.intake import Door
 from service.resources import OrderFactory
 from service.settings import Settings
@@ -28,28 +29,53 @@ from service.sweep.telling import ENDS, is_news, topic_of
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+# Few enough for a web process not to wait for the lock.
+_TOGETHER = 100
 Together = Callable[[sa.Connection], object]
 
 
 @dataclass(frozen=True)
 class Site:
-    """What sweeping needs: the settings, the store, the door with its handlers, and the provider."""
+    """What sweeping needs: the settings, the store, the door with its handlers, and the provider.
+
+    Attributes:
+        stop: set where whoever sweeps must come to an end; it goes on another time.
+    """
 
     settings: Settings
     store: Store
     door: Door
     client: CommerceLayer
     budget: SharedBudget
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def paced(self, listing: Listing[T], endpoint: str) -> Iterator[Page[T]]:
-        """The pages of a list, each asked for when the provider's limits have room for it, however long that takes."""
+        """The pages of a list, each asked for when the provider's limits have room for it, however long that takes.
+
+        Raises:
+            Stopped: between two pages.
+        """
         pages = iter(listing)
         while True:
-            self.budget.wait_for(endpoint)
+            self.wait_for(endpoint)
             page = next(pages, None)
             if page is None:
                 return
             yield page
+
+    def wait_for(self, endpoint: str) -> None:
+        """Wait until the provider's limits have room for a request.
+
+        Raises:
+            Stopped: that was not to be waited for.
+        """
+        self.budget.wait_for(endpoint, self.stop)
+        if self.stop.is_set():
+            raise Stopped("stopped; it goes on another time")
+
+    def pause(self, seconds: float) -> None:
+        """Wait after trouble."""
+        self.stop.wait(seconds)
 
     def news(self, factories: Sequence[OrderFactory]) -> list[OrderFactory]:
         """Those of which we do not know how they stand, in their order."""
@@ -110,3 +136,16 @@ def _apart(site: Site, one: Arrival) -> Receipt:
         reason = f"could not be recorded: {type(error).__name__}"
     with site.store.write() as connection:
         return keep(connection, [replace(one, event=None, apart="quarantine", reason=reason)])[0]
+
+
+def feed_all(site: Site, arrivals: Sequence[Arrival]) -> int:
+    """Keep arrivals, some with each transaction; how many are events that are new.
+
+    Raises:
+        StoreUnavailable: as `feed`; what was kept before stays kept.
+    """
+    found = 0
+    for first in range(0, len(arrivals), _TOGETHER):
+        receipts = feed(site, arrivals[first : first + _TOGETHER], lambda _connection: None)
+        found += sum(receipt.verdict == "event" for receipt in receipts)
+    return found

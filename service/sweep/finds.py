@@ -15,13 +15,13 @@ from service.resources.reference import LARGEST_PAGE
 from service.store import incidents, queries
 from service.store.record import plan
 from service.sweep.feeding import Site, arrival, feed
+from service.sweep.paging import ENDPOINT, INCLUDE
 from service.sweep.passing import ACTOR
 from service.sweep.telling import body_of, gone, topic_of
 
 STUCK = Occurrence("stuck", "order_factories", "order copies are stuck", "")
 ABSENT = Occurrence("absent renewal", "order_subscriptions", "renewals have not come", "")
 UNFINISHED = ("pending", "in_progress")
-_INCLUDE = ("source_order", "target_order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def present(site: Site, known: Collection[str]) -> Iterator[tuple[list[OrderFact
     for first in range(0, len(names), LARGEST_PAGE):
         some = names[first : first + LARGEST_PAGE]
         ids = [factory_of(subject)[1] for subject in some]
-        query = site.client.order_factories.list(filters={"id_in": ids}, include=_INCLUDE, sort="id")
-        listed = [one for page in site.paced(query, "GET order_factories") for one in page.items]
+        query = site.client.order_factories.list(filters={"id_in": ids}, include=INCLUDE, sort="id")
+        listed = [one for page in site.paced(query, ENDPOINT) for one in page.items]
         yield listed, sorted(set(some) - {one.subject for one in listed})
 
 

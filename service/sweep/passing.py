@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 import sqlalchemy as sa
 
@@ -14,12 +14,16 @@ from service.clients.listing import Page
 from service.errors import Unavailable
 from service.outcomes import Param
 from service.resources import FACTORY_TYPES, OrderFactory
+from service.resources.reference import LARGEST_PAGE
 from service.store import watermarks
 from service.store.audit import entry, write_audit
 from service.sweep.feeding import Site, arrival, feed
+from service.sweep.paging import changed
 from service.sweep.telling import body_of, topic_of
 
 WATERMARK = "order_factories"
+# The subject of the audit trail under which sweeps, proofs and recoveries stand.
+ABOUT = "copydesk/sweep"
 ACTOR = "sweep"
 # What the provider wrote a moment before may be listed a moment after: each pass begins before the last one's end.
 OVERLAP = timedelta(minutes=5)
@@ -27,7 +31,6 @@ OVERLAP = timedelta(minutes=5)
 FIRST_LOOK = timedelta(days=1)
 # Failures in a row, and seconds after one of them.
 _PATIENCE, _LONGEST_PAUSE = 4, 60.0
-_INCLUDE = ("source_order", "target_order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,32 +101,49 @@ def sweep(
 
     Raises:
         Refused, Unavailable: the API; what was kept stays kept, and the watermark with it.
+        Stopped: likewise.
         StoreUnavailable: as `Store.write`, likewise.
     """
     since = begin(site, since)
     started = datetime.now(UTC)
     swept = Swept(since, dry_run=dry_run)
-    at: datetime | None = since
-    troubles = 0
-    while at is not None:
+    enough = 0
+    for page in _steadily(site, since):
+        enough = enough or _enough(page)
+        swept = swept.plus(page, _take(site, page, since, dry_run=dry_run))
+        progress(page)
+        # A busy provider must not hold a pass for ever: what changes meanwhile is the next one's.
+        if _newest(page, since) > started and swept.pages >= enough:
+            break
+    if not dry_run:
+        _ended(site, swept, started, actor)
+    return swept
+
+
+def _steadily(site: Site, since: datetime) -> Iterator[Page[OrderFactory]]:
+    """The pages of what changed; after trouble on from the last row that was read."""
+    at, troubles = since, 0
+    while True:
         try:
-            for page in site.paced(site.client.order_factories.changes(at, include=_INCLUDE), "GET order_factories"):
-                swept = swept.plus(page, _take(site, page, since, dry_run=dry_run))
-                progress(page)
-                troubles, at = 0, max((one.updated_at for one in page.items if one.updated_at), default=at)
-                # What changed after the beginning is the next pass's: a busy provider must not hold this one for ever.
-                if at > started:
-                    break
-            at = None
+            for page in changed(site, at):
+                yield page
+                at, troubles = _newest(page, at), 0
         except Unavailable as error:
             troubles += 1
             if troubles > _PATIENCE:
                 raise
-            # The next try begins where this one ended.
-            time.sleep(min(error.retry_after or 2.0**troubles, _LONGEST_PAUSE))
-    if not dry_run:
-        _ended(site, swept, started, actor)
-    return swept
+            site.pause(min(error.retry_after or 2.0**troubles, _LONGEST_PAUSE))
+        else:
+            return
+
+
+def _newest(page: Page[OrderFactory], otherwise: datetime) -> datetime:
+    return max((one.updated_at for one in page.items if one.updated_at), default=otherwise)
+
+
+def _enough(page: Page[OrderFactory]) -> int:
+    """How many pages are enough, by the first one: what there was, and a tenth more."""
+    return ceil((page.record_count or 0) / LARGEST_PAGE * 1.1) + 1
 
 
 def _take(
@@ -166,4 +186,4 @@ def _ended(site: Site, swept: Swept, started: datetime, actor: str) -> None:
         "pages": swept.pages,
     }
     with site.store.write() as connection:
-        write_audit(connection, [entry(started, WATERMARK, actor, "swept", detail)])
+        write_audit(connection, [entry(started, ABOUT, actor, "swept", detail)])

@@ -11,10 +11,11 @@ from service.outcomes import Param
 from service.resources import FACTORY_TYPES, OrderFactory
 from service.store import incidents, queries
 from service.store.audit import entry, write_audit
-from service.sweep.feeding import Site, arrival, feed
+from service.sweep.feeding import Site, arrival, feed_all
 from service.sweep.finds import is_stuck, present, recheck
 from service.sweep.ledgers import FORGOTTEN_AFTER, MARGIN, fired, our_webhooks
-from service.sweep.passing import WATERMARK
+from service.sweep.paging import changed
+from service.sweep.passing import ABOUT
 from service.sweep.proof import Fired, Proof, lacking
 from service.sweep.telling import body_of, topic_of
 
@@ -83,12 +84,11 @@ def _doubts(begin: datetime) -> tuple[str, ...]:
 def _list(site: Site, proof: Proof, *, backfill: bool) -> Seen:
     """Read the third ledger: how the factories stand that changed in this time."""
     seen = Seen()
-    listing = site.client.order_factories.changes(proof.begin, proof.end, include=("source_order", "target_order"))
-    for page in site.paced(listing, "GET order_factories"):
+    for page in changed(site, proof.begin, proof.end):
         news = site.news(seen.take(site, page))
         if backfill and news:
             arrivals = [arrival(site, topic_of(one), body_of(one), page.request_id) for one in news]
-            seen.backfilled += len(feed(site, arrivals, lambda _connection: None))
+            seen.backfilled += feed_all(site, arrivals)
             news = site.news(news)
         seen.unlike += [f"{one.subject}: {one.status}" for one in news]
     return seen
@@ -130,7 +130,7 @@ def _callbacks(site: Site, proof: Proof, *, backfill: bool) -> Proof:
     backfilled = proof.backfilled
     if backfill and missing:
         arrivals = [arrival(site, one.topic, one.body) for one in missing]
-        backfilled += len(feed(site, arrivals, lambda _connection: None))
+        backfilled += feed_all(site, arrivals)
         missing, covered = _missing(site, inside)
     topics = {one.topic for one in webhooks}
     with site.store.read() as connection:
@@ -173,8 +173,8 @@ def _write_down(site: Site, proof: Proof, actor: str) -> None:
         **counts,
     }
     with site.store.write() as connection:
-        write_audit(connection, [entry(now, WATERMARK, actor, "proved", told)])
-        about = {"kind": KIND, "subject": WATERMARK, "cause": CAUSE, "now": now, "actor": actor}
+        write_audit(connection, [entry(now, ABOUT, actor, "proved", told)])
+        about = {"kind": KIND, "subject": ABOUT, "cause": CAUSE, "now": now, "actor": actor}
         if proof.verdict == "gaps":
             gaps = ", ".join(f"{counts[name]} {name}" for name in ("missing", "unlike", "gone") if counts[name])
             advice = f"{gaps}; mend it with copydesk prove --backfill"

@@ -20,7 +20,7 @@ from service.store.record import plan
 from service.sweep.feeding import Site
 from service.sweep.finds import look
 from service.sweep.ledgers import our_webhooks
-from service.sweep.passing import WATERMARK, Progress, sweep
+from service.sweep.passing import ABOUT, Progress, sweep
 from service.sweep.proof import Proof
 from service.sweep.proving import Seen, prove
 
@@ -112,7 +112,7 @@ def _begin(site: Site, since: datetime, actor: str) -> watermarks.Watermark:
     with site.store.write() as connection:
         mark = watermarks.begin(connection, MARK, since, now)
         detail: dict[str, Param] = {"since": mark.at.isoformat(timespec="seconds"), "again": mark.moved_at != now}
-        write_audit(connection, [entry(now, WATERMARK, actor, "recovery.began", detail)])
+        write_audit(connection, [entry(now, ABOUT, actor, "recovery.began", detail)])
     return mark
 
 
@@ -125,7 +125,7 @@ def _reset(site: Site, chosen: Sequence[Webhook], actor: str) -> list[str]:
     for one in chosen:
         if one.circuit_state != "open":
             continue
-        site.budget.wait_for("PATCH webhooks")
+        site.wait_for("PATCH webhooks")
         site.client.webhooks.reset_circuit(one.id)
         now = datetime.now(UTC)
         with site.store.write() as connection:
@@ -152,7 +152,7 @@ def _end(site: Site, mark: watermarks.Watermark, actions: tuple[str, ...], proof
         told = [f"{name} {value}" for name, value in detail.items() if name not in ("duration", "actions")]
         reason = f"{', '.join(told)}; {detail['actions']}"
         cause = f"recovery {mark.moved_at.isoformat(timespec='seconds')}"
-        plan(connection, alert(WATERMARK, cause, reason=reason, lasted=card.duration), now, actor)
-        write_audit(connection, [entry(now, WATERMARK, actor, "recovery.ended", detail)])
+        plan(connection, alert(ABOUT, cause, reason=reason, lasted=card.duration), now, actor)
+        write_audit(connection, [entry(now, ABOUT, actor, "recovery.ended", detail)])
         watermarks.drop(connection, MARK)
     return card

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from service.engine import Engine
-from service.errors import OutsideError, StoreError
+from service.errors import OutsideError, Stopped, StoreError
 from service.sweep.feeding import Site
 from service.sweep.finds import look
 from service.sweep.passing import sweep
@@ -57,7 +57,7 @@ def _alone(what: str, job: Callable[[], object]) -> Callable[[], None]:
             return
         try:
             job()
-        except (OutsideError, StoreError) as error:
+        except (OutsideError, StoreError, Stopped) as error:
             log.warning("not carried out", what=what, error=str(error))
         finally:
             lock.release()

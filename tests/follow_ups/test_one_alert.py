@@ -87,8 +87,7 @@ def test_two_runs_are_two_alerts_whatever_the_order(desk: Desk, between: timedel
 
     ends = sorted(desk.attempt(id_)["status"] for id_ in alerts(desk))
 
-    assert (ends, told(desk)) == (["done", "left", "left", "left"], 1)
-    assert [row["count"] for row in rows(desk.store, incidents)] == [2]
+    assert (ends, told(desk)) == (["done", "done", "left", "left"], 2)
 
 
 def test_the_runs_of_two_subscriptions_at_one_moment_are_two_and_one_incident(desk: Desk) -> None:
@@ -98,7 +97,8 @@ def test_the_runs_of_two_subscriptions_at_one_moment_are_two_and_one_incident(de
 
     ends = sorted(desk.attempt(id_)["status"] for id_ in alerts(desk))
 
-    assert (ends, told(desk)) == (["done", "done", "left", "left"], 2)
+    assert (ends, told(desk)) == (["done", "left", "left", "left"], 1)
+    assert [row["count"] for row in rows(desk.store, incidents)] == [2]
 
 
 @pytest.mark.parametrize("tellers", list(permutations(range(2))), ids=str)
@@ -149,7 +149,7 @@ def test_two_workers_at_one_moment_tell_it_once(desk: Desk) -> None:
     # Each run is taken once, whichever of the two takes it.
     assert len(rows(desk.store, told_runs)) == 4
     assert sum(row["count"] for row in rows(desk.store, incidents)) == 4
-    assert told(desk) == 4
+    assert told(desk) == len(rows(desk.store, incidents))
 
 
 def test_what_one_could_not_tell_the_other_tells(desk: Desk) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from handlers import MODULES, copies, failures, orders, source_orders, subscriptions, unknown
-from service import FollowUp, Note, Outcome, Transition, alert
+from handlers import MODULES, copies, cures, failures, orders, source_orders, subscriptions, unknown
+from service import Cured, FollowUp, Note, Outcome, Transition, alert
 from service.router import Router
 from tests.bodies import NOON, copy, event, order, sample, subscription
 
@@ -57,6 +57,28 @@ CASES: list[tuple[Any, str, Any, list[Outcome]]] = [
         [Note(f"The source order of {RENEWAL} stays: it is the subscription's origin.")],
     ),
     (failures.copy_failed, "order_copies.fail", copy(status="failed"), [alert(COPY, "copy failed")]),
+    (failures.copy_aborted, "order_copies.abort", copy(status="aborted"), [alert(COPY, "copy aborted")]),
+    (failures.copy_aborted, "order_copies.start", copy(status="aborted"), [alert(COPY, "copy aborted")]),
+    (failures.copy_aborted, "order_copies.complete", copy(), []),
+    (cures.copy_ends_failures, "order_copies.complete", copy(), [Cured(COPY)]),
+    (
+        cures.copy_ends_failures,
+        "recurring_order_copies.complete",
+        copy(recurring=True, **RELATED),
+        [Cured(RENEWAL), Cured("order_subscriptions/cccccccccc"), Cured("orders/aaaaaaaaaa")],
+    ),
+    (
+        cures.run_ends_failures,
+        "order_subscriptions.last_run_succeeded",
+        subscription(),
+        [Cured("order_subscriptions/nZvYhWxKqB")],
+    ),
+    (
+        copies.copy_needs_its_orders,
+        "recurring_order_copies.fail",  # its subscription is needed, so that a failed run is told once
+        copy(status="failed", recurring=True, source_order="aaaaaaaaaa"),
+        [FollowUp("hydrate", RENEWAL, "no order ids")],
+    ),
     (failures.copy_completed_badly, "order_copies.complete", copy(), []),
     (
         failures.copy_completed_badly,
@@ -148,7 +170,9 @@ def test_the_switchboard() -> None:
         "copy_moved",
         "copy_needs_its_orders",
         "source_order_replaced",
+        "copy_aborted",
         "copy_completed_badly",
+        "copy_ends_failures",
         "status_unknown",
         "topic_unknown",
     ]

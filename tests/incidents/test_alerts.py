@@ -73,13 +73,15 @@ def told(sandbox: Sandbox) -> list[str]:
 
 
 def test_five_hundred_failed_renewals_of_one_cause_are_one_message(tools: Tools, running: Sandbox) -> None:
-    receive(tools, *(fail(number) for number in range(500)))
+    # On PostgreSQL each attempt waits for its disk; the rule is the same.
+    count = 500 if tools.store.dialect == "sqlite" else 100
+    receive(tools, *(fail(number) for number in range(count)))
     run_alerts(tools)
     (message,) = told(running)
     assert "Subscription renewal failed" in message
     assert "Others like it are counted" in message
     (incident,) = rows(tools.store, table)
-    assert (incident["count"], incident["status"]) == (500, "open")
+    assert (incident["count"], incident["status"]) == (count, "open")
     assert incident["cause"] == "copy failed: payment_source: card ending … expired"
 
 

@@ -24,7 +24,6 @@ from service.sweep.passing import sweep
 from service.sweep.proving import prove
 from service.sweep.recovery import Card, recover
 from tests.bodies import ROOT, arrival
-from tests.bodies import copy as copy_body
 from tests.rows import rows
 from tests.sweep.ground import calls, identities, open_incidents, record, truth
 
@@ -91,12 +90,16 @@ def test_a_topic_without_a_webhook_is_refused_before_anything_is_done(site: Site
     assert rows(site.store, watermarks) == []
 
 
+def spoken(topic: str) -> dict[str, Any]:
+    return {"data": {"type": topic.partition(".")[0], "id": "Spoken"}}
+
+
 def test_a_recovery_begins_where_the_silent_topic_last_spoke(site: Site, sandbox: Sandbox) -> None:
     made = sandbox.play("weekend-outage", count=200)
     spoke = datetime.now(UTC) - timedelta(days=3)
     topics = {one.topic for one in site.client.webhooks.list().items()}
     with site.store.write() as connection:
-        keep(connection, [arrival(topic, copy_body("Spoken", None), spoke) for topic in made["open"]])
+        keep(connection, [arrival(topic, spoken(topic), spoke) for topic in made["open"]])
         newest = arrival("orders.place", b'{"data":{"type":"orders","id":"Newest"}}', datetime.now(UTC))
         keep(connection, [newest])
     assert "orders.place" in topics
@@ -184,6 +187,7 @@ def test_a_recovery_that_is_killed_is_done_again_from_the_same_beginning(
     check_recovered(site, sandbox, card)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_published_limits_are_kept(narrow: Site, sandbox: Sandbox) -> None:
     sandbox.make_factories(count=500)
     started = time.monotonic()

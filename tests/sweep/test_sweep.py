@@ -8,7 +8,7 @@ from math import ceil
 import httpx
 import pytest
 
-from service.errors import Unavailable
+from service.errors import Stopped, Unavailable
 from service.sandbox import Sandbox
 from service.store import Store, watermarks
 from service.store.keep import keep
@@ -113,6 +113,7 @@ def test_rows_that_change_under_the_reader_are_neither_skipped_nor_told_twice(si
     sandbox.unrest(rows=3)
     sweep(site, a_week_ago())
     sandbox.unrest(rows=0)
+    sweep(site)
     assert record(site.store) == truth(site)
     assert all(row["deliveries"] == 1 for row in rows(site.store, events))
 
@@ -121,14 +122,14 @@ def test_rows_that_change_under_the_reader_are_neither_skipped_nor_told_twice(si
 def test_a_pass_goes_on_after_trouble_where_it_was(
     site: Site, sandbox: Sandbox, trouble: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.sweep.passing.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("service.sweep.feeding.Site.pause", lambda _site, _seconds: None)
     sandbox.make_factories(count=120)
     sandbox.trouble(path="/api/order_factories", calls=2, **trouble)
     assert sweep(site, a_week_ago()).events == 120
 
 
 def test_a_pass_that_gives_up_keeps_what_it_had(site: Site, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.sweep.passing.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("service.sweep.feeding.Site.pause", lambda _site, _seconds: None)
     sandbox.make_factories(count=120)
 
     def break_off(_page: object) -> None:
@@ -140,5 +141,15 @@ def test_a_pass_that_gives_up_keeps_what_it_had(site: Site, sandbox: Sandbox, mo
     assert 0 < first < 120
     assert mark(site.store) is not None
     httpx.delete(f"{sandbox.url}/sandbox/trouble")
+    sweep(site)
+    assert record(site.store) == truth(site)
+
+
+def test_a_pass_that_is_stopped_ends_between_two_pages_and_goes_on_another_time(site: Site, sandbox: Sandbox) -> None:
+    sandbox.make_factories(count=120)
+    with pytest.raises(Stopped):
+        sweep(site, a_week_ago(), progress=lambda _page: site.stop.set())
+    assert len(told(site.store)) == 25
+    site.stop.clear()
     sweep(site)
     assert record(site.store) == truth(site)
