@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import structlog
 
-from service.errors import StoreError
 from service.outcomes import alert
 from service.store import Store
 from service.store.record import INTAKE, plan
