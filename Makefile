@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+# More than cores: many tests wait for servers of their own.
+TEST_PROCESSES ?= 3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCKED := --require-hashes --only-binary :all:
@@ -16,7 +18,7 @@ up: $(VENV)/.run ## Install, start sandbox, web and worker, play a scenario (Ctr
 	@$(BIN)/copydesk up
 
 test: $(VENV)/.dev ## Install what tests need and run them
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 
 test-long: $(VENV)/.dev ## The tests that take minutes: chaos, kill points
 	@$(BIN)/python -m pytest -q -m long

@@ -55,7 +55,7 @@ def claim_run(connection: sa.Connection, subscription_id: str, run_at: datetime,
         .join(follow_ups, follow_ups.c.id == told_runs.c.follow_up_id)
         .where(
             told_runs.c.order_subscription_id == subscription_id,
-            told_runs.c.run_at.between(run_at - ONE_RUN, run_at + ONE_RUN),
+            told_runs.c.run_at.between(*_around(run_at)),
             follow_ups.c.status.not_in(("refused", "dead")),
         )
     )
@@ -64,6 +64,14 @@ def claim_run(connection: sa.Connection, subscription_id: str, run_at: datetime,
         row = {"order_subscription_id": subscription_id, "run_at": run_at, "follow_up_id": follow_up_id}
         connection.execute(sa.insert(told_runs), row)
     return None if holder == follow_up_id else holder
+
+
+def _around(run_at: datetime) -> tuple[datetime, datetime]:
+    """The times that are of one run; a body may name the first or the last moment of the calendar."""
+    try:
+        return run_at - ONE_RUN, run_at + ONE_RUN
+    except OverflowError:
+        return run_at, run_at
 
 
 def states_of(connection: sa.Connection, names: Collection[str]) -> dict[str, State]:

@@ -86,7 +86,7 @@ def test_trouble_in_the_store_is_told(run: Run, deliver: Deliver, sqlite_store: 
         long_ago = now - timedelta(days=2)
         connection.execute(sa.insert(workers).values(id="w", started_at=long_ago, seen_at=long_ago))
         connection.execute(sa.update(follow_ups).where(follow_ups.c.kind == "alert").values(status="dead"))
-        connection.execute(sa.update(follow_ups).where(follow_ups.c.kind != "alert").values(due_at=long_ago))
+        connection.execute(sa.update(follow_ups).where(follow_ups.c.kind != "alert").values(give_up_at=long_ago))
         refused = {"hour": now, "topic": "order_copies.fail", "reason": "bad signature", "count": 3, "last_at": now}
         connection.execute(sa.insert(refusals).values(**refused))
     code, found = examine(run)

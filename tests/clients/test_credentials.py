@@ -12,7 +12,7 @@ import pytest
 
 from service.clients.commerce_layer import CommerceLayer
 from service.clients.credentials import read_identity
-from service.errors import ConfigurationError, Refused, Unavailable
+from service.errors import ConfigurationError, CredentialsRefused, Refused, Unavailable
 from tests.clients import faulty_server as faulty
 from tests.clients.conftest import CANARY, Ask, Serve, failure_of, jwt, token_answer
 from tests.clients.faulty_server import Action, answer, raw
@@ -156,10 +156,14 @@ def test_a_thread_does_not_wait_for_another_ones_token_past_its_deadline(serve: 
 @pytest.mark.parametrize(
     ("act", "kind", "words"),
     [
-        (answer(401, {"error": "invalid_client", "error_description": CANARY}), Refused, "401 invalid_client; check"),
+        (
+            answer(401, {"error": "invalid_client", "error_description": CANARY}),
+            CredentialsRefused,
+            "401 invalid_client; check",
+        ),
         (answer(429, {"errors": {"code": "THROTTLED", "status": 429}}), Unavailable, "429 THROTTLED"),
         (answer(500, b"<html>"), Unavailable, "answered 500"),
-        (answer(302, b"", "Location: /x"), Refused, "redirects are not followed"),
+        (answer(302, b"", "Location: /x"), CredentialsRefused, "redirects are not followed"),
         (faulty.reset_read, Unavailable, "no whole answer"),
         (faulty.silent, Unavailable, "too long"),
         (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), Unavailable, "no whole answer"),

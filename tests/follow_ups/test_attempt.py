@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from service.errors import Unavailable
 from service.follow_ups import attempt as module
@@ -452,3 +453,20 @@ def test_a_person_has_it_tried_again_with_a_day_of_its_own(desk: Desk) -> None:
     assert desk.row(id_)["status"] == "done"
     assert desk.row(id_)["give_up_at"] == now + timedelta(hours=24)
     assert "follow_up.planned_again" in desk.trail(id_)
+
+
+def test_refused_credentials_hold_up_and_do_not_end_a_follow_up(desk: Desk) -> None:
+    """With a wrong secret everything waits, people are told once, and nothing is refused for good."""
+    first, second = settle(desk), settle(desk)
+    wrong = desk.tools.settings.model_copy(update={"client_secret": SecretStr("not-this-one")})
+
+    with clients_for(wrong) as (client, _):
+        mistaken = replace(desk, tools=replace(desk.tools, commerce_layer=client))
+        ends = [mistaken.attempt(first), mistaken.attempt(second)]
+
+    assert [row["status"] for row in ends] == ["planned", "planned"]
+    assert desk.tries(first) == [(1, 1, "unavailable")]
+    assert [cause for cause in desk.alerts() if cause.startswith("credentials refused")] == [
+        f"credentials refused {datetime.now(UTC):%Y-%m-%d}"
+    ]
+    assert desk.cancels() == 0

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from service.follow_ups.moves import Tools
+from service.outcomes import alert
 from service.store import open_store
 from service.store.schema import follow_ups, incidents, told_runs
+from service.store.subjects import claim_run
 from tests import bodies
 from tests.follow_ups.desk import Desk
 from tests.rows import rows
@@ -183,3 +185,13 @@ def test_what_slack_is_told_of_a_real_renewal_holds_nothing_of_the_customer(desk
     (said,) = desk.sandbox.slack
     assert made["recurring_order_copy"] in str(said)
     assert "example.com" not in str(said)
+
+
+def test_a_run_at_the_edge_of_the_calendar_is_told(desk: Desk) -> None:
+    """A run dated to the first moment that there is has an alert like any other, once."""
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    id_ = desk.plan(alert("order_subscriptions/nZvYhWxKqB", "run failed 0001-01-01T00:00:00.000Z"))
+    other = desk.plan(alert("order_copies/XAyRWNUzyN", "copy failed"))
+    with desk.store.write() as connection:
+        assert claim_run(connection, "nZvYhWxKqB", first, id_) is None
+        assert claim_run(connection, "nZvYhWxKqB", first, other) == id_

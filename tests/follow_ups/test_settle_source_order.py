@@ -199,6 +199,15 @@ CASES = [
         Case(f"the target is {s}", "tell", "left without an order", target={"status": s})
         for s in ("pending", "draft", "placing", "editing", "cancelled", "brand_new", None)
     ),
+    Case("the target is being placed", "wait", "being placed", target={"status": "placing"}, age=600),
+    Case(
+        "the target is being placed, and the source is cancelled",
+        "wait",
+        "being placed",
+        source={"status": "cancelled"},
+        target={"status": "placing"},
+        age=600,
+    ),
     Case("the target is approved", "act", target={"status": "approved"}),
     Case("the target is missing", "tell", "both orders", target=None),
     Case("source and target are one", "tell", "one order", target={"id": SOURCE.id}),
@@ -350,7 +359,7 @@ def _allowed(copy: OrderFactory | None, policy: str, age: float) -> bool:
         and copy.status == "completed"
         and ((policy == "requested" and asked) or (policy == "metadata" and by_metadata))
         and (not asked or age >= 300)
-        and not (copy.skip_errors is True and copy.errors_count == 1)
+        and copy.errors_count != 1
         and copy.order_subscription_id is None
         and target.order_subscription_id is None
         and source.id != target.id

@@ -37,7 +37,7 @@ def full(web: Web, wal: Path) -> Iterator[None]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
 def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
-    """On a full disk deliveries are 503, what was answered 200 is kept as an event, and it goes on once there is room."""
+    """On a full disk deliveries are 503, what was answered 200 is kept as an event, and room is all it needs."""
     path = tmp_path / "copydesk.db"
     with running(f"sqlite:///{path}") as web:
         assert web.deliver(TOPIC, wire(copy("before"))).status == 200

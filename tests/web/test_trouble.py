@@ -212,3 +212,21 @@ def test_on_postgresql(new_postgres: Callable[[], AbstractContextManager[str]]) 
         assert web.get("/readyz").status == 200
         assert len(rows(store, audit_entries)) > 20
         store.close()
+
+
+def test_long_bodies_without_a_key_take_turns(web: Web, kept: Store) -> None:
+    """A crowd that sends megabytes and no sound signature delays no delivery of the usual size, and fills no memory."""
+    forged = [b"x" * 4_000_000 for _ in range(24)]
+    with ThreadPoolExecutor(25) as pool:
+        crowd = [pool.submit(web.exchange, _unfinished(body), 8.0) for body in forged]
+        genuine = [web.deliver(TOPIC, wire(copy(f"crowd{n}"))) for n in range(10)]
+        statuses = {one.result().status for one in crowd}
+    assert {answer.status for answer in genuine} == {200}
+    assert statuses <= {400, 503}
+    assert 503 in statuses
+
+
+def _unfinished(body: bytes) -> bytes:
+    """A request that announces more than it sends, so that it is being read until its time is up."""
+    whole = delivery(TOPIC, body)
+    return whole.replace(f"Content-Length: {len(body)}".encode(), f"Content-Length: {len(body) + 1}".encode(), 1)
