@@ -31,6 +31,7 @@ check: $(VENV)/.dev ## Lint, formatting, types
 bench: $(VENV)/.dev ## Measure; docs/performance.md says what the figures mean
 	@$(BIN)/python -m benchmarks.intake
 	@$(BIN)/python -m benchmarks.followups
+	@$(BIN)/python -m benchmarks.sweep
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \
