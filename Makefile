@@ -20,7 +20,7 @@ up: $(VENV)/.run ## Install, start sandbox, web and worker, play a scenario (Ctr
 test: $(VENV)/.dev ## Install what tests need and run them
 	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 
-test-long: $(VENV)/.dev ## The tests that take minutes: chaos, kill points
+test-long: $(VENV)/.dev ## The tests that take minutes: kill anything at random, two workers, a long recovery
 	@$(BIN)/python -m pytest -q -m long
 
 check: $(VENV)/.dev ## Lint, formatting, types
@@ -31,6 +31,7 @@ check: $(VENV)/.dev ## Lint, formatting, types
 bench: $(VENV)/.dev ## Measure; docs/performance.md says what the figures mean
 	@$(BIN)/python -m benchmarks.intake
 	@$(BIN)/python -m benchmarks.followups
+	@$(BIN)/python -m benchmarks.sweep
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.errors import ConfigurationError
 from service.soundness import (
+    check_bind,
     check_encryption_key,
     check_own_address,
     check_secrets,
@@ -145,6 +146,12 @@ class Settings(BaseSettings):
         check_own_address(url)
         return url
 
+    @field_validator("bind")
+    @classmethod
+    def _an_address_to_listen_on(cls, bind: str) -> str:
+        check_bind(bind)
+        return bind
+
     @field_validator("organization")
     @classmethod
     def _an_id(cls, value: str) -> str:
@@ -192,7 +199,7 @@ def load(role: Role = "cli") -> Settings:
     settings, wrong = _read(secrets_dir)
     missing = [name for name in NEEDED[role] if not _is_given(name, secrets_dir)]
     mistakes += wrong
-    mistakes += [f"{PREFIX}{n.upper()}: is not set; {Settings.model_fields[n].description}" for n in missing]
+    mistakes += [f"{PREFIX}{name.upper()}: is not set ({_what(name)})" for name in missing]
     if mistakes or settings is None:
         raise ConfigurationError(mistakes)
     return settings
@@ -242,6 +249,12 @@ def _is_given(name: str, secrets_dir: str | None) -> bool:
         return True
     files = Path(secrets_dir).iterdir() if secrets_dir else ()
     return any(path.name.lower() == variable and path.is_file() and path.read_text().strip() for path in files)
+
+
+def _what(name: str) -> str:
+    """What a variable is, for the middle of a sentence."""
+    said = (Settings.model_fields[name].description or "").rstrip(".").partition(";")[0]
+    return said[:1].lower() + said[1:]
 
 
 def _misspelt() -> list[str]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 TOPIC_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}")
@@ -17,18 +21,51 @@ _TOPICS_PATTERN = re.compile(rf"({TOPIC_PATTERN.pattern}|[a-z][a-z0-9_]{{0,62}}\
 SHORTEST_SECRET = 24
 # 16 to sign with and 16 to encrypt with: https://cryptography.io/en/latest/fernet/
 _KEY_BYTES = 32
+_HIGHEST_PORT = 65_535
+_HOST_AND_PORT = re.compile(
+    r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)):(?P<port>[0-9]{1,5})"
+)
+# Constant: what is wrong with such a URL may be its password.
+_NO_DATABASE = (
+    "must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, with other characters than letters and digits"
+    " of the password as %XX"
+)
 
 
 def secrets_by_topic(value: object) -> object:
     """Read `{"topic": "secret" | ["secret", …]}`, given as JSON text or as a mapping, into lists."""
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise ValueError('must be JSON such as {"order_copies.fail": "the webhook\'s secret"}') from error
+        value = _json_without_repetition(value)
     if not isinstance(value, Mapping):
         raise ValueError("must be an object from topic to secret or to a list of secrets")  # noqa: TRY004 - pydantic's
-    return {topic: [secrets] if isinstance(secrets, str | SecretStr) else secrets for topic, secrets in value.items()}
+    by_topic = {topic: [one] if isinstance(one, str | SecretStr) else one for topic, one in value.items()}
+    for secrets in by_topic.values():
+        if not isinstance(secrets, list | tuple) or not all(isinstance(one, str | SecretStr) for one in secrets):
+            raise ValueError("must have a secret, or a list of secrets, for each topic: all of them texts")
+    return by_topic
+
+
+def _json_without_repetition(text: str) -> object:
+    """Read JSON in which no name is written twice: of two values the reader would drop the first in silence."""
+    repeated: list[str] = []
+
+    def read(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        names = Counter(name for name, _ in pairs)
+        repeated.extend(_shown(name) for name, count in names.items() if count > 1)
+        return dict(pairs)
+
+    try:
+        value: object = json.loads(text, object_pairs_hook=read)
+    except ValueError as error:
+        raise ValueError('must be JSON such as {"order_copies.fail": "the webhook\'s secret"}') from error
+    if repeated:
+        raise ValueError("\n".join(f"{name} is written twice; give a topic its secrets as a list" for name in repeated))
+    return value
+
+
+def _shown(name: str) -> str:
+    """A name for a message, unless it may be a secret that changed places with its topic."""
+    return repr(name) if re.fullmatch(r"[A-Za-z_.*-]{1,64}", name) else "a name in it"
 
 
 def listed(value: object) -> object:
@@ -37,13 +74,47 @@ def listed(value: object) -> object:
 
 
 def database_address(url: str) -> str:
-    """Spell the URL of a database as SQLAlchemy does; refuse one of another kind."""
-    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
-        return url
+    """Spell the URL of a database as SQLAlchemy does; refuse one that names no file and no server.
+
+    The message never repeats any of it.
+    """
     for scheme in ("postgresql+psycopg://", "postgresql://", "postgres://"):
         if url.startswith(scheme):
-            return "postgresql+psycopg://" + url.removeprefix(scheme)
-    raise ValueError("must begin with sqlite:/// and a file, or with postgresql://")
+            url = "postgresql+psycopg://" + url.removeprefix(scheme)
+            break
+    try:
+        read = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(_NO_DATABASE) from None
+    database = read.database or ""
+    if read.drivername == "sqlite" and url.startswith("sqlite:///"):
+        sound = bool(database) and not database.startswith((":memory:", "file:")) and "uri" not in read.query
+    else:
+        # A host with an @ is the rest of a password that holds one itself.
+        reachable = "@" not in (read.host or "") and 0 < (read.port or 1) <= _HIGHEST_PORT
+        sound = read.drivername == "postgresql+psycopg" and bool(database) and reachable
+    if not sound:
+        raise ValueError(_NO_DATABASE)
+    return url
+
+
+def check_bind(bind: str) -> None:
+    """Refuse what nobody can listen on."""
+    if bind.removeprefix("unix:") not in ("", bind):
+        return
+    if (
+        (read := _HOST_AND_PORT.fullmatch(bind)) is None
+        or int(read["port"]) > _HIGHEST_PORT
+        or not _is_six(read["six"])
+    ):
+        raise ValueError("must be HOST:PORT such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH")
+
+
+def _is_six(address: str | None) -> bool:
+    try:
+        return address is None or bool(ipaddress.IPv6Address(address))
+    except ValueError:
+        return False
 
 
 def check_topics(topics: tuple[str, ...]) -> None:
@@ -59,9 +130,7 @@ def check_secrets(by_topic: Mapping[str, Sequence[SecretStr]]) -> None:
     mistakes = []
     for topic, secrets in by_topic.items():
         if not TOPIC_PATTERN.fullmatch(topic):
-            # Shown only where it cannot be a secret that changed places with its topic.
-            shown = repr(topic) if re.fullmatch(r"[A-Za-z_.*-]{1,64}", topic) else "a name in it"
-            mistakes.append(f"{shown} is not a topic; topics look like order_copies.fail")
+            mistakes.append(f"{_shown(topic)} is not a topic; topics look like order_copies.fail")
             continue
         if not secrets:
             mistakes.append(f"{topic} has no secret")

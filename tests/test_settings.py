@@ -47,6 +47,7 @@ def test_defaults() -> None:
 def test_what_each_role_needs() -> None:
     """Neither the web process nor a worker is started without organization; secrets may be in the store."""
     assert [m.split(":")[0] for m in mistakes("web")] == ["COPYDESK_ORGANIZATION"]
+    assert mistakes("web") == ["COPYDESK_ORGANIZATION: is not set (the organization's id)"]
     assert [m.split(":")[0] for m in mistakes("worker")] == ["COPYDESK_ORGANIZATION"]
 
 
@@ -172,6 +173,24 @@ def test_a_missing_directory_of_secrets(monkeypatch: pytest.MonkeyPatch) -> None
         ("slack_webhook_url", "http://127.0.0.1:3000/slack", False),  # only beside a sandbox's API
         ("database_url", "sqlite:///", False),
         ("database_url", "mysql://x/y", False),
+        ("database_url", "sqlite:///:memory:", False),
+        ("database_url", "sqlite:///file:x?mode=memory&uri=true", False),
+        ("database_url", "sqlite:////srv/copydesk.db", True),
+        ("database_url", "postgresql:///db?host=/run/postgresql", True),
+        ("database_url", "postgresql://h:5432", False),
+        ("bind", "0.0.0.0:0", True),
+        ("bind", "localhost:65535", True),
+        ("bind", "[::1]:8080", True),
+        ("bind", "unix:/run/copydesk/web.sock", True),
+        ("bind", "127.0.0.1:65536", False),
+        ("bind", "127.0.0.1", False),
+        ("bind", "8080", False),
+        ("bind", ":8080", False),
+        ("bind", "::1:8080", False),
+        ("bind", "[::1::]:8080", False),
+        ("bind", "http://127.0.0.1:8080", False),
+        ("bind", "unix:", False),
+        ("bind", "unix", False),
         ("organization", "../x", False),
         ("web_workers", "0", False),
         ("cancel_metadata_key", "", True),  # empty is as good as not set
@@ -197,6 +216,44 @@ def test_postgresql_urls(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     """Every usual spelling of the scheme means the one driver."""
     given(monkeypatch, database_url=f"{scheme}://u:p@h/d")
     assert load().database_url.get_secret_value() == "postgresql+psycopg://u:p@h/d"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://u:{CANARY}@h:notaport/db",
+        f"postgresql://u:{CANARY}@h:70000/db",
+        f"postgresql://{CANARY}:hunter2",
+        f"postgresql://{CANARY}",
+        f"postgresql://u:{CANARY}@x@h/db",
+        f"mysql://u:{CANARY}@h/db",
+        f"sqlite://{CANARY}",
+        CANARY,
+    ],
+)
+def test_a_malformed_database_url_is_one_constant_sentence(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """What is wrong with a URL may be its password, so nothing of it is repeated."""
+    given(monkeypatch, database_url=url)
+    (told,) = mistakes()
+    assert told.startswith("COPYDESK_DATABASE_URL: must be sqlite:///FILE or postgresql://")
+    assert "canary" not in told
+    assert "hunter2" not in told
+
+
+def test_a_topic_written_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two secrets of one topic neither is dropped in silence: the message says how to keep both."""
+    given(monkeypatch, webhook_secrets=f'{{"orders.place": "{GOOD}", "orders.place": "{OTHER}"}}')
+    assert mistakes() == [
+        "COPYDESK_WEBHOOK_SECRETS: 'orders.place' is written twice; give a topic its secrets as a list"
+    ]
+
+
+@pytest.mark.parametrize("secrets", [{"orders.place": 5}, {"orders.place": [1]}, {"orders.place": {}}])
+def test_what_is_no_secret_is_told_in_our_words(monkeypatch: pytest.MonkeyPatch, secrets: object) -> None:
+    """Nobody reads of tuples who wrote JSON."""
+    given(monkeypatch, webhook_secrets=secrets)
+    (told,) = mistakes()
+    assert told.endswith("must have a secret, or a list of secrets, for each topic: all of them texts")
 
 
 def test_frozen_and_described() -> None:

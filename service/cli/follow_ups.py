@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 import sqlalchemy as sa
 
 from service.cli.opening import reading
-from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, resource_id, say_more
+from service.cli.output import (
+    Column,
+    as_json,
+    plain,
+    print_facts,
+    print_json,
+    print_table,
+    resource_id,
+    say_more,
+    seconds,
+)
 from service.errors import NotFound
 from service.store import queries
 
@@ -62,7 +74,7 @@ def command(
         print_json(found)
     else:
         print_table(
-            _FOLLOW_UPS, [(f.id, f.due_at, f.kind, resource_id(f.subject), f.status, f.starts, f.result) for f in found]
+            _FOLLOW_UPS, [(f.id, f.due_at, f.kind, resource_id(f.subject), f.status, f.tries, _told(f)) for f in found]
         )
     say_more(found, limit)
 
@@ -75,7 +87,7 @@ def _print_follow_up(connection: sa.Connection, id_: int, *, as_json: bool) -> N
     if as_json:
         print_json(plain(found) | {"attempts": attempts})
         return
-    times = {"planned_at": found.planned_at, "due_at": found.due_at, "changed_at": found.changed_at}
+    times = {name: getattr(found, name) for name in ("planned_at", "due_at", "changed_at", "waiting_since")}
     params = ", ".join(f"{name}={value}" for name, value in found.params.items())
     print_facts(plain(found) | times | {"params": params or None})
     print_table(
@@ -83,6 +95,14 @@ def _print_follow_up(connection: sa.Connection, id_: int, *, as_json: bool) -> N
         [(a.number, a.started_at, _took(a), a.result, a.request_id, a.detail) for a in attempts],
         title="Attempts",
     )
+
+
+def _told(one: queries.FollowUpRow) -> str | None:
+    """How it ended; of an open one, since when it waits, and what the last attempt came to."""
+    if one.waiting_since is None:
+        return one.result
+    waits = "waits until" if one.waiting_since > datetime.now(UTC) else "waits since"
+    return f"{waits} {seconds(one.waiting_since)}{f': {one.result}' if one.result else ''}"
 
 
 def _took(attempt: queries.AttemptRow) -> str | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("serve")
-@click.option("--bind", metavar="HOST:PORT", help="Where to listen, instead of COPYDESK_BIND.")
+@click.option("--bind", metavar="HOST:PORT|unix:PATH", help="Where to listen, instead of COPYDESK_BIND.")
 def command(bind: str | None) -> None:
     """Run the web process until it is told to stop: it keeps what is posted to /webhooks/TOPIC."""
     # First of all, before anything below brings threads and sockets along: the workers are greenlets.
@@ -22,16 +22,32 @@ def command(bind: str | None) -> None:
     monkey.patch_all()
 
     from service import logs, settings  # noqa: PLC0415
-    from service.web import server  # noqa: PLC0415
+    from service.web import listening, server  # noqa: PLC0415
 
     loaded = settings.load("web")
     if bind is not None:
-        loaded = loaded.model_copy(update={"bind": bind})
+        loaded = loaded.model_copy(update={"bind": _sound(bind)})
     logs.configure(loaded.log_level)
     router = switchboard()
     # A database that must not be used is told here, in one line; in a worker it would be a traceback, again and again.
     _check_secrets(loaded)
+    listening.check_free(loaded.bind)
     server.serve(loaded, router)
+
+
+def _sound(bind: str) -> str:
+    """An address to listen on, as it was given.
+
+    Raises:
+        BadParameter: it is something else.
+    """
+    from service.soundness import check_bind  # noqa: PLC0415
+
+    try:
+        check_bind(bind)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--bind") from None
+    return bind
 
 
 def _check_secrets(loaded: Settings) -> None:

@@ -22,6 +22,7 @@ import click
 import sqlalchemy as sa
 
 from service import settings
+from service.cli.up import SETTINGS_FILE
 from service.errors import CopydeskError, Unavailable
 from service.settings import Settings
 from service.store import Store, open_kept, queries
@@ -162,7 +163,8 @@ def _say_what_next(loaded: Settings, program: str, subject: str | None) -> None:
     click.echo("\nTry in another terminal, in this folder:\n")
     for command in commands:
         click.echo(f"  {prefix}{program} {command}")
-    click.echo()
+    click.echo("\nBefore others, such as doctor, trigger and replay, load the settings of this run:\n")
+    click.echo(f"  set -a; . ./{SETTINGS_FILE}; set +a\n")
 
 
 def _wait(done: Callable[[], bool], seconds: float, what: str) -> None:

@@ -8,6 +8,8 @@ import secrets
 import shlex
 import string
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 # What the caller may decide also for a first look; everything else is made for this run.
 _TAKEN_OVER = ("DATABASE_URL", "LOG_LEVEL", "WEB_WORKERS")
 _HIGHEST_CODE = 4
+# Where the settings of the run are while it lasts, for commands in another terminal of the same folder.
+SETTINGS_FILE = "copydesk-up.env"
 
 
 @click.command("up")
@@ -33,7 +37,7 @@ def command(port: int, sandbox_port: int, no_scenario: bool, once: bool) -> None
     """Run everything for a first look, on this machine only, until Ctrl-C.
 
     Starts a sandbox and the processes of the Procfile, with secrets made for this run, plays a short scenario, and
-    says what to try next. A port of 0 takes a free one.
+    says what to try next. A port of 0 takes a free one. As long as it runs, copydesk-up.env holds its settings.
     """
     from service import settings  # noqa: PLC0415
     from service.cli.processes import TOUR, Processes  # noqa: PLC0415
@@ -50,7 +54,8 @@ def command(port: int, sandbox_port: int, no_scenario: bool, once: bool) -> None
     tour = [*_python("service.cli.tour"), "--program", _program()]
     tour += ["--no-scenario"] * no_scenario + ["--once"] * once
     processes.add_process(TOUR, f"exec {shlex.join(tour)}", env=environment)
-    code = processes.run()
+    with _settings_in_file(environment):
+        code = processes.run()
     if code:
         click.get_current_context().exit(code if 0 < code <= _HIGHEST_CODE else 1)
 
@@ -93,6 +98,30 @@ def _environment(loaded: Settings, port: int, sandbox_port: int) -> dict[str, st
     kept = {n: v for n, v in os.environ.items() if not n.startswith(PREFIX) or n.removeprefix(PREFIX) in _TAKEN_OVER}
     kept.pop("CREDENTIALS_DIRECTORY", None)
     return kept | {PREFIX + name: value for name, value in made.items()} | {"PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def _settings_in_file(environment: dict[str, str]) -> Iterator[None]:
+    """Let a shell of the same user load the settings of this run, as long as it lasts.
+
+    Raises:
+        ConfigurationError: the file cannot be written here.
+    """
+    from service.settings import PREFIX  # noqa: PLC0415
+
+    path = Path(SETTINGS_FILE)
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in environment.items() if name.startswith(PREFIX)]
+    try:
+        # What a killed run left behind may have another mode.
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise ConfigurationError([f"{path} cannot be written here ({error.strerror}): run `up` elsewhere"]) from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _procfile() -> dict[str, str]:

@@ -23,7 +23,7 @@ from service.incidents import Occurrence, generalised
 from service.resources import FACTORY_TYPES, Order, OrderFactory, Subscription
 from service.settings import Settings
 from service.states import State
-from service.store import subjects
+from service.store import queries, subjects
 from service.store.follow_up_rows import WORKER
 from service.store.incident_alerts import join, may_tell
 from service.text import line
@@ -70,7 +70,7 @@ def read(started: Started, tools: Tools) -> Facts:
     """Read the newest body of the event, and the state as it is now."""
     with tools.store.read() as connection:
         body = subjects.newest_body(connection, started.event_id) if started.event_id else None
-        state = subjects.state_of(connection, started.subject)
+        state = queries.state_of(connection, started.subject)
         hydrating = subjects.is_being_hydrated(connection, started.subject)
     factory, subscription = _resource(body)
     return Facts(factory, subscription, state, hydrating, tools.settings.mode)
@@ -108,9 +108,9 @@ def message(started: Started, facts: Facts, settings: Settings) -> Message:
     incident = started.params.get("incident")
     cause = cause_of(started.cause)
     factory, subscription_id = facts.factory, facts.subscription_id
-    renewal = factory is not None and factory.type == "recurring_order_copies" and started.cause == "copy failed"
+    renewal = started.subject.startswith("recurring_order_copies/")
     own = started.cause[:1].upper() + started.cause[1:]
-    headline = "Subscription renewal failed" if renewal else cause.headline or own
+    headline = "Subscription renewal failed" if renewal and started.cause == "copy failed" else cause.headline or own
     told = [
         f"About: {started.subject}",
         _about_subscription(facts),
@@ -118,7 +118,7 @@ def message(started: Started, facts: Facts, settings: Settings) -> Message:
         f"First error: {blank(factory.first_error)}" if factory and factory.first_error else None,
         f"Why: {blank(str(started.params['reason']))}" if started.params.get("reason") else None,
         f"Lasted: {started.params['lasted']}" if started.params.get("lasted") else None,
-        f"What to do: {cause.advice}",
+        f"What to do: {(cause.of_a_renewal if renewal else '') or cause.advice}",
         f"To try again: copydesk retry {number} --reason …" if (number := started.params.get("follow_up")) else None,
         None if cause.one_by_one else "Others like it are counted, not told: copydesk incidents --open",
         f"Record: copydesk {f'incidents {incident}' if incident else f'audit {started.subject}'}",

@@ -14,12 +14,14 @@ class Cause:
         advice: what to do.
         while_status: the status without which it is no longer so.
         one_by_one: told each time; otherwise failures of one cause are one incident.
+        of_a_renewal: what to do where it is a renewal, which nobody can copy again by hand; empty: as `advice`.
     """
 
     headline: str
     advice: str
     while_status: str | None = None
     one_by_one: bool = False
+    of_a_renewal: str = ""
 
 
 # Looked up by the words a cause begins with; behind them stands what tells two occurrences apart.
@@ -28,11 +30,15 @@ CAUSES: dict[str, Cause] = {
         "Order copy failed",
         "Mend what the error names, then place the pending target order by hand, or copy the order again.",
         while_status="failed",
+        of_a_renewal="Mend what the error names, then place the pending target order by hand: no other try is made"
+        " before the next run.",
     ),
     "copy aborted": Cause(
         "Order copy aborted",
         "No webhook tells it and nobody tries it again: see why, and copy the order again if it is still wanted.",
         while_status="aborted",
+        of_a_renewal="No webhook tells it, and no other try is made before the next run: see why, and whether the"
+        " customer has the order of this one.",
     ),
     "copy gone": Cause(
         "Order copy deleted unheard",

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 _HOURS = {"hourly": 1, "daily": 24, "weekly": 24 * 7}
 _MONTHS = {"monthly": 1, "two-month": 2, "three-month": 3, "four-month": 4, "six-month": 6, "yearly": 12}
-FREQUENCIES = (*_HOURS, *_MONTHS)
 # Minute, hour, day of the month, month, day of the week from Sunday.
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _LONGEST = timedelta(days=366 * 5)

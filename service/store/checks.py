@@ -61,6 +61,8 @@ def check_file(url: str) -> None:
     if not connections.is_sqlite(url):
         return
     path = Path(sa.make_url(url).database or "")
+    if str(path) == ":memory:":
+        raise StoreUnusable("a database in memory is gone with its process: name a file in COPYDESK_DATABASE_URL")
     if not path.parent.is_dir():
         raise StoreUnusable(f"{path.parent} is not a directory: make it, or change COPYDESK_DATABASE_URL")
     if not os.access(path if path.exists() else path.parent, os.W_OK) or not os.access(path.parent, os.W_OK):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,12 +110,29 @@ def open_store(url: str, *, busy_seconds: float = connections.BUSY_SECONDS, auto
     pages = connections.WEB_AUTOCHECKPOINT if autocheckpoint is None else autocheckpoint
     checks.check_library(url)
     checks.check_file(url)
+    _make_file(url)
     store = Store(connections.connect(url, busy_seconds=busy_seconds, autocheckpoint=pages))
     with _closed_on_trouble(store):
         with store.read() as connection:
             checks.check_database(connection)
         migrate.migrate(store.engine)
     return store
+
+
+def _make_file(url: str) -> None:
+    """Make the SQLite file for its owner and group only, whatever the umask; the WAL beside it gets the same mode.
+
+    Raises:
+        StoreUnavailable: it cannot be made.
+    """
+    if not connections.is_sqlite(url):
+        return
+    try:
+        os.close(os.open(sa.make_url(url).database or "", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o660))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StoreUnavailable(f"the database cannot be made: {error}") from error
 
 
 def open_kept(url: str) -> Store:

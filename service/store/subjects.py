@@ -17,13 +17,6 @@ from service.store.schema import deliveries, follow_ups, states, told_runs
 ONE_RUN = timedelta(minutes=30)
 
 
-def state_of(connection: sa.Connection, subject: str) -> State | None:
-    """Where does it stand? None where nothing is known."""
-    names = ("subject", "status", "at", "source_order_id", "target_order_id", "order_subscription_id")
-    row = connection.execute(sa.select(*(states.c[n] for n in names)).where(states.c.subject == subject)).one_or_none()
-    return State(*row) if row else None
-
-
 def newest_body(connection: sa.Connection, event_id: int) -> bytes | None:
     """What did the newest delivery of an event say? None where no body is kept any more."""
     query = sa.select(deliveries.c.body).where(deliveries.c.event_id == event_id).order_by(deliveries.c.id.desc())

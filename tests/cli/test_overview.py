@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from click.testing import Result
 from service import settings
 from service.cli.commands import COMMANDS
 from service.store import Store
+from service.store.migrate import head
 from tests.cli.conftest import ROOT, Deliver, Run, command, environment
 
 
@@ -100,6 +102,7 @@ def test_migrate_makes_it(run: Run, installation: str) -> None:
     """After `migrate` the reading commands find an empty installation; a second time changes nothing."""
     assert run("migrate").exit_code == run("migrate").exit_code == 0
     assert run("events", "--json").stdout == "[]\n"
+    assert json.loads(run("migrate", "--json").stdout) == {"database": "sqlite", "revision": head()}
 
 
 def test_a_database_that_is_away_is_told_apart(run: Run, installation: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,31 @@ def test_follow_ups_are_filtered(run: Run, deliver: Deliver, sqlite_store: Store
     assert "unavailable" in told
 
 
+def test_an_open_follow_up_says_since_when_it_waits(run: Run, deliver: Deliver, sqlite_store: Store) -> None:
+    """Every attempt counts, and the time is that of the first; whoever waits out a grace waits until then."""
+    deliver("order_copies.complete", COPY)
+    now = datetime.now(UTC)
+    began = {"follow_up_id": 1, "start": 1, "worker": "w", "started_at": now, "finished_at": now}
+    with sqlite_store.write() as connection:
+        for number in (1, 2, 3):
+            connection.execute(sa.insert(attempts).values(number=number, result="unavailable", **began))
+        first = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+        values = {"attempt": 4, "starts": 0, "result": "no answer", "give_up_at": first + timedelta(hours=24)}
+        connection.execute(sa.update(follow_ups).values(**values))
+    row = run("follow-ups").stdout.splitlines()[1]
+    assert row.split("planned")[1].strip() == "3  waits since 2026-03-02 09:30:00: no answer"
+    assert "waiting_since  2026-03-02 09:30:00" in run("follow-ups", 1).stdout
+    (told,) = json.loads(run("follow-ups", "--json").stdout)
+    assert (told["tries"], told["waiting_since"]) == (3, "2026-03-02T09:30:00Z")
+    with sqlite_store.write() as connection:
+        connection.execute(sa.update(follow_ups).values(give_up_at=now + timedelta(hours=25)))
+    assert "waits until" in run("follow-ups").stdout
+    with sqlite_store.write() as connection:
+        connection.execute(sa.update(follow_ups).values(status="dead", starts=1))
+    (told,) = json.loads(run("follow-ups", "--json").stdout)
+    assert (told["tries"], told["waiting_since"]) == (3, None)
+
+
 def test_audit_follows_an_order_to_its_copies(run: Run, deliver: Deliver) -> None:
     """An order's trail holds that of the copies whose source or target it is."""
     deliver("order_copies.complete", COPY)

@@ -46,6 +46,16 @@ def test_all_of_the_named_are_planned_or_none(installation: str, deliver: Delive
     assert json.loads(run("follow-ups", 1, "--json").stdout)["status"] == "refused"
 
 
+def test_what_was_planned_is_told_as_json(installation: str, deliver: Deliver, run: Run) -> None:
+    """--json: the follow-ups as they stand now, and nothing else."""
+    deliver("order_copies.complete", "XAyRWNUzyN")
+    _end(installation, "dead")
+    told = run("retry", 1, "--reason", "mended", "--json")
+    assert (told.exit_code, told.stderr) == (0, "")
+    (planned,) = json.loads(told.stdout)
+    assert (planned["id"], planned["status"], planned["attempt"]) == (1, "planned", 2)
+
+
 def test_a_reason_is_asked_for(installation: str, run: Run) -> None:
     """Nobody has anything tried again without saying why."""
     assert run("retry", 1).exit_code == 2

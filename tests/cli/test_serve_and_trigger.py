@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -137,3 +138,33 @@ def test_serve_refuses_wrong_settings_at_once(tmp_path: Path) -> None:
     assert told.returncode == 3
     assert all(line.startswith("copydesk: COPYDESK_") for line in told.stderr.splitlines())
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("kind", ["port", "socket", "file", "no directory"])
+def test_serve_says_at_once_that_it_cannot_listen(tmp_path: Path, kind: str) -> None:
+    """A port or path that cannot be had is one line and exit 3, without gunicorn's five tries."""
+    with socket.socket(socket.AF_INET if kind == "port" else socket.AF_UNIX) as taken:
+        bind = {"file": f"unix:{tmp_path}/file", "no directory": f"unix:{tmp_path}/no/web.sock"}.get(kind, "")
+        (tmp_path / "file").touch()
+        if not bind:
+            taken.bind(("127.0.0.1", 0) if kind == "port" else f"{tmp_path}/web.sock")
+            taken.listen()
+            name = taken.getsockname()
+            bind = f"127.0.0.1:{name[1]}" if kind == "port" else f"unix:{name}"
+        settings = settings_of(f"sqlite:///{tmp_path}/copydesk.db") | {"COPYDESK_BIND": bind}
+        told = subprocess.run(
+            command("serve"), env=environment(**settings), capture_output=True, text=True, timeout=20, check=False
+        )
+    assert (told.returncode, told.stdout) == (3, "")
+    assert told.stderr.startswith(f"copydesk: cannot listen at {bind} (")
+    assert len(told.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("bind", ["8080", "127.0.0.1:99999", "unix:"])
+def test_serve_refuses_what_is_no_address(installation: str, bind: str) -> None:
+    """What --bind says is checked like the setting: exit 2."""
+    told = subprocess.run(
+        command("serve", "--bind", bind), env=environment(**settings_of(installation)), capture_output=True, check=False
+    )
+    assert told.returncode == 2
+    assert b"must be HOST:PORT" in told.stderr

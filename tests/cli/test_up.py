@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from service.cli.up import SETTINGS_FILE
 from tests.cli.conftest import command, environment
 
 
@@ -34,6 +36,37 @@ def test_a_first_look_shows_what_it_promises(tmp_path: Path) -> None:
     assert (shown.returncode, shown.stderr) == (0, b"")
     assert b"settle_source_order planned" in shown.stdout
     assert _left_behind(tmp_path) == []
+    assert not (tmp_path / SETTINGS_FILE).exists()
+
+
+def test_other_commands_know_the_run_by_its_settings_file(tmp_path: Path) -> None:
+    """The line that is printed makes doctor and trigger work in another shell; only its user can read the file."""
+    load = f"set -a; . ./{SETTINGS_FILE}; set +a"
+    told, file = tmp_path / "told", tmp_path / SETTINGS_FILE
+    with told.open("wb") as out:
+        running = subprocess.Popen(
+            command("up", "--port", 0, "--sandbox-port", 0, "--no-scenario"),
+            cwd=tmp_path,
+            env=environment(COPYDESK_WEB_WORKERS="1"),
+            stdout=out,
+            start_new_session=True,
+        )
+        try:
+            until = time.monotonic() + 60
+            while "Ctrl-C stops everything" not in told.read_text() and time.monotonic() < until:
+                time.sleep(0.2)
+            assert f"  {load}\n" in told.read_text()
+            assert file.stat().st_mode & 0o777 == 0o600
+            for words in (("doctor",), ("trigger", "order_copies.start")):
+                line = f"{load}; exec {shlex.join(command(*words))}"
+                shown = subprocess.run(
+                    ["sh", "-c", line], cwd=tmp_path, env=environment(), capture_output=True, check=False
+                )
+                assert shown.returncode == 0, shown
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.wait(40)
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, 0.9), (signal.SIGTERM, 1.8)])
@@ -52,6 +85,7 @@ def test_a_signal_stops_all_of_it(tmp_path: Path, number: signal.Signals, after:
     told, _ = running.communicate(timeout=40)
     # Before its own handlers are there, the system's answer to the signal is as good: nothing runs yet.
     assert running.returncode in (0, -number, 1), told
+    assert not (tmp_path / SETTINGS_FILE).exists()
     assert _left_behind(tmp_path) == []
 
 

@@ -92,13 +92,21 @@ def test_a_failed_renewal_is_told_whole_and_in_plain_words() -> None:
         "Subscription: nZvYhWxKqB, number 77, next run 2026-04-02 09:00 UTC",
         "Step: the target order TargetOrdr was made and is pending, unpaid.",
         "First error: payment_source: card expired",
-        "What to do: Mend what the error names, then place the pending target order by hand, or copy the order again.",
+        f"What to do: {CAUSES['copy failed'].of_a_renewal}",
         "Others like it are counted, not told: copydesk incidents --open",
         "Record: copydesk audit recurring_order_copies/XAyRWNUzyN",
         "Source order: https://dashboard.commercelayer.io/live/acme/apps/orders/list/SourceOrdr",
         "Target order: https://dashboard.commercelayer.io/live/acme/apps/orders/list/TargetOrdr",
         "Subscription: https://dashboard.commercelayer.io/live/acme/apps/subscriptions/list/nZvYhWxKqB",
     ]
+
+
+@pytest.mark.parametrize("cause", ["copy failed", "copy aborted"])
+def test_nobody_is_told_to_copy_a_renewal_again(cause: str) -> None:
+    """Only the platform renews: a renewal's alert says when it will, and a copy's how to copy again."""
+    assert "copy the order again" not in words(started(cause), Facts())
+    assert "before the next run" in words(started(cause), Facts())
+    assert "copy the order again" in words(started(cause, subject="order_copies/XAyRWNUzyN"), Facts())
 
 
 @pytest.mark.parametrize("cause", CAUSES)
@@ -112,7 +120,7 @@ def test_every_cause_has_its_headline_its_advice_and_a_way_to_the_record(cause: 
 
 PIECES = [
     ("a cause of a handler's own", started("stock is low"), Facts(), {}, "Stock is low\n"),
-    ("test mode is said", started(), Facts(), {"mode": "test"}, "Order copy failed (test mode)\n"),
+    ("test mode is said", started(), Facts(), {"mode": "test"}, "Subscription renewal failed (test mode)\n"),
     ("no target", started(), Facts(replace(FAILED, target_order=None, target_order_id=None)), {}, "no target order"),
     ("a target by its id", started(), Facts(replace(FAILED, target_order=None)), {}, "order TargetOrdr was made."),
     (

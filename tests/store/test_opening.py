@@ -61,6 +61,20 @@ def an_ordinary_user() -> Iterator[None]:
         os.setreuid(0, 0)
 
 
+def test_a_new_file_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    """It holds customers' data: whatever the umask, others get nothing, of the files beside it neither."""
+    before = os.umask(0)
+    try:
+        store = open_store(f"sqlite:///{tmp_path}/copydesk.db")
+        with store.write() as connection:
+            connection.execute(sa.insert(states).values(subject="s", status="failed", seen_at=NOW))
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("copydesk.db", "copydesk.db-wal", "copydesk.db-shm"), 0o660)
+
+
 def test_pragmas_on_a_live_connection(sqlite_url: str) -> None:
     """A connection that writes has every promised setting, the one that durability hangs on first."""
     store = open_store(sqlite_url)
@@ -218,7 +232,7 @@ def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
 
 def test_memory_is_refused() -> None:
     """A database that is gone with the process keeps nothing."""
-    with pytest.raises(StoreUnusable, match="journal mode is memory"):
+    with pytest.raises(StoreUnusable, match="in memory is gone"):
         open_store("sqlite:///:memory:")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from service.store.record import GIVE_UP_AFTER
 from service.store.schema import attempts
 from service.store.schema import follow_ups as table
 
@@ -22,7 +23,13 @@ IS_OPEN = sa.text("status IN ('planned', 'queued', 'running', 'attempting')")
 
 @dataclass(frozen=True, slots=True)
 class FollowUpRow:
-    """One follow-up as it stands."""
+    """One follow-up as it stands.
+
+    Attributes:
+        tries: attempts that were begun, those under earlier numbers and by workers that died included.
+        waiting_since: of an open one, when it was first due, failed attempts included; in the future where its time
+            has not come; None at its end.
+    """
 
     id: int
     kind: str
@@ -37,6 +44,8 @@ class FollowUpRow:
     due_at: datetime
     changed_at: datetime
     result: str | None
+    tries: int
+    waiting_since: datetime | None
 
     @property
     def is_open(self) -> bool:
@@ -60,7 +69,13 @@ class AttemptRow:
     request_id: str | None
 
 
-_COLUMNS = tuple(table.c[name] for name in FollowUpRow.__dataclass_fields__)
+_COMPUTED = ("tries", "waiting_since")
+_TRIES = sa.select(sa.func.count()).where(attempts.c.follow_up_id == table.c.id).scalar_subquery().label("tries")
+_COLUMNS = (
+    *(table.c[name] for name in FollowUpRow.__dataclass_fields__ if name not in _COMPUTED),
+    _TRIES,
+    table.c.give_up_at,
+)
 _ATTEMPT = tuple(attempts.c[name] for name in AttemptRow.__dataclass_fields__)
 
 
@@ -116,4 +131,6 @@ def known_identities(connection: sa.Connection, identities: Collection[str]) -> 
 
 def _follow_up(row: sa.Row[tuple[object, ...]]) -> FollowUpRow:
     found = row._asdict()
-    return FollowUpRow(**found | {"params": json.loads(found["params"])})
+    first_due = found.pop("give_up_at") - GIVE_UP_AFTER
+    computed = {"params": json.loads(found["params"]), "waiting_since": first_due if found["status"] in OPEN else None}
+    return FollowUpRow(**found | computed)
