@@ -5,12 +5,11 @@ A webhook without `include_resources` sends links only: https://docs.commercelay
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from service.follow_ups.factory_facts import Facts, read
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Started, Tools
 from service.outcomes import FollowUp, Transition, alert, cured_by
-from service.resources import OrderFactory, factory_of
 from service.router import Verdict
 from service.settings import Settings
 from service.store.audit import write_audit
@@ -18,22 +17,6 @@ from service.store.incidents import cure
 from service.store.record import Told, record
 
 _PLACED = ("placed", "approved", "placing")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The factory as the API told it just now; None where Copydesk has no credentials to ask."""
-
-    factory: OrderFactory | None
-    request_id: str | None = None
-
-
-def read(started: Started, tools: Tools) -> Facts:
-    """Read the factory with the orders and the subscription it belongs to."""
-    if tools.commerce_layer is None:
-        return Facts(None)
-    answer = tools.commerce_layer.retrieve_factory(*factory_of(started.subject))
-    return Facts(answer.value, answer.request_id)
 
 
 def decide(_started: Started, facts: Facts, _settings: Settings, _now: datetime) -> Decision:

@@ -8,14 +8,14 @@ and a person is told why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service.clients.commerce_layer import CommerceLayer
 from service.errors import OutcomeUnknown, Refused
+from service.follow_ups.factory_facts import Facts, read
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Started, Tools, Wait
 from service.outcomes import FollowUp, alert
-from service.resources import Order, OrderFactory, factory_of
+from service.resources import Order, OrderFactory
 from service.settings import Settings
 
 # What the provider's own dashboard offers to cancel, less what was paid: giving money back is for people to decide.
@@ -36,22 +36,6 @@ _PLACING = Wait(30, "the target order is being placed")
 SUBSCRIPTION_OVER = ("cancelled",)
 _CANCELLED = "Copydesk cancelled the source order"
 _TOOK_EFFECT = "the source order is cancelled: an attempt whose outcome was unknown took effect"
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The copy with its orders, as the API told it just now; None where Copydesk has no credentials to ask."""
-
-    factory: OrderFactory | None
-    request_id: str | None = None
-
-
-def read(started: Started, tools: Tools) -> Facts:
-    """Read the copy, its source, its target and its subscription, in one answer."""
-    if tools.commerce_layer is None:
-        return Facts(None)
-    answer = tools.commerce_layer.retrieve_factory(*factory_of(started.subject))
-    return Facts(answer.value, answer.request_id)
 
 
 def decide(started: Started, facts: Facts, settings: Settings, now: datetime) -> Decision:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.follow_ups.factory_facts import Facts
 from service.follow_ups.moves import Act, Decision, Done, Leave, Started, Wait
-from service.follow_ups.settle_source_order import KIND, Facts, decide
+from service.follow_ups.settle_source_order import KIND, decide
 from service.resources import Order, OrderFactory, Subscription
 from service.settings import Settings
 
