@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -13,9 +12,10 @@ from service.intake import Writer
 from service.intake.refusals import Refusals
 from service.router import Router
 from service.settings import Settings
-from service.store import Store, open_store
+from service.store import open_store
 from service.web.doors import Doors
 from service.web.health import health
+from service.web.services import Services
 from service.web.webhook import BUSY, REQUEST_ID, RETRY_AFTER, answer, webhook
 
 # https://owasp.org/www-project-secure-headers/: nothing here is for a browser, so everything is closed.
@@ -33,29 +33,6 @@ _WORDS = {
     413: "too large\n",
     BUSY: "busy\n",
 }
-
-
-@dataclass(frozen=True)
-class Services:
-    """What the routes work with; one for each process.
-
-    `quick` is the same store through connections that never wait for a lock inside SQLite, where under gevent the
-    whole process would wait with them.
-    """
-
-    store: Store
-    quick: Store
-    doors: Doors
-    writer: Writer
-    refusals: Refusals
-
-    def close(self) -> None:
-        """Write what waits and close the database."""
-        self.doors.close()
-        self.writer.close()
-        self.refusals.close()
-        self.quick.close()
-        self.store.close()
 
 
 def create_app(settings: Settings, router: Router, *, max_batch: int | None = None) -> Flask:
@@ -83,7 +60,7 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
     writer = Writer(store) if max_batch is None else Writer(store, max_batch=max_batch)
     refusals = Refusals(store, doors.door.keys)
     doors.tell(refusals)
-    app.extensions["copydesk"] = Services(store, quick, doors, writer, refusals)
+    Services(store, quick, doors, writer, refusals).belong_to(app)
     app.register_blueprint(webhook)
     app.register_blueprint(health)
     app.register_error_handler(RequestRefused, lambda refusal: _plain(refusal.status))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from flask import Blueprint, Response, current_app, jsonify
@@ -12,9 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.errors import StoreError, StoreLocked
 from service.store import Store, migrate, queries
-
-if TYPE_CHECKING:
-    from service.web.app import Services
+from service.web.services import Services
 
 log = structlog.get_logger(__name__)
 health = Blueprint("health", __name__)
@@ -36,7 +34,7 @@ def readyz() -> tuple[Response, int]:
     A worker that is not there does not make it 503: deliveries are safe without one, and a load balancer that
     took the intake away for it would lose them.
     """
-    services: Services = current_app.extensions["copydesk"]
+    services = Services.of(current_app)
     now = datetime.now(UTC)
     try:
         found, schema = _readiness(services.quick)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import structlog
 from flask import Blueprint, Response, current_app, request
@@ -13,9 +12,7 @@ from flask import Blueprint, Response, current_app, request
 from service.errors import RequestRefused, StoreUnavailable
 from service.intake.door import MAX_BODY
 from service.web import body
-
-if TYPE_CHECKING:
-    from service.web.app import Services
+from service.web.services import Services
 
 log = structlog.get_logger(__name__)
 webhook = Blueprint("webhook", __name__)
@@ -34,7 +31,7 @@ KEPT_HEADERS = (TOPIC_HEADER, SIGNATURE_HEADER, "Content-Type", "Content-Encodin
 @webhook.post("/webhooks/<topic>")
 def receive(topic: str) -> Response:
     """Answer 200 once an authentic delivery is on disk, whatever it says; see docs/operations.md for the others."""
-    services: Services = current_app.extensions["copydesk"]
+    services = Services.of(current_app)
     began = time.perf_counter()
     door = services.doors.door
     try:
