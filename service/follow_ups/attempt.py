@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-import time
+import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,10 @@ from service.store.record import plan
 
 log = structlog.get_logger(__name__)
 
+# Attempts that were under way when a worker died: one of them may have killed it. They are begun again one after
+# another, before any of their starts is counted, so that it takes nobody with it a second time.
+_suspects = threading.Lock()
+
 
 def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     """Make attempt `number` of follow-up `id_`; nothing where it is over already.
@@ -28,6 +33,13 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     Raises:
         StoreError: the database cannot be written; the attempt stands as it was and is taken up again.
     """
+    with tools.store.read() as connection:
+        suspect = follow_up_rows.was_started(connection, id_, number)
+    with _suspects if suspect else nullcontext():
+        _attempt(tools, id_, number, worker)
+
+
+def _attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
     with tools.store.write() as connection:
         started = follow_up_rows.start(connection, id_, number, worker, _now())
     if started is None:
@@ -36,9 +48,6 @@ def attempt(tools: Tools, id_: int, number: int, worker: str) -> None:
         # Its workers died in it, or could not write how it ended; either way it must not go on for ever.
         _end(tools, started, Ending("dead", "died", f"started {started.start - 1} times, and never came to an end"))
         return
-    if started.start > 1:
-        # Whoever killed the last worker should not take the others' work with it at every start.
-        time.sleep(random.uniform(0, 2.0**started.start))  # noqa: S311 - jitter
     log.info("attempt", follow_up=id_, kind=started.kind, number=number, start=started.start)
     try:
         _move(tools, started)

@@ -94,6 +94,13 @@ def mark_queued(connection: sa.Connection, found: Sequence[Due], now: datetime) 
     connection.execute(sa.update(follow_ups).where(follow_ups.c.id.in_(ids)).values(status="queued", changed_at=now))
 
 
+def was_started(connection: sa.Connection, id_: int, number: int) -> bool:
+    """Was this attempt begun before, by a worker that did not end it?"""
+    f = follow_ups.c
+    query = sa.select(f.id).where(f.id == id_, f.attempt == number, f.starts > 0, f.status.in_(LIVE))
+    return connection.execute(query).first() is not None
+
+
 def start(connection: sa.Connection, id_: int, number: int, worker: str, now: datetime) -> Started | None:
     """Begin an attempt, or begin it again after a worker died in it.
 

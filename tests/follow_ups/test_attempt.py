@@ -11,7 +11,6 @@ import pytest
 from pydantic import SecretStr
 
 from service.errors import Unavailable
-from service.follow_ups import attempt as module
 from service.follow_ups.attempt import attempt
 from service.outcomes import FollowUp, alert
 from service.store import follow_up_rows
@@ -360,12 +359,6 @@ def die(desk: Desk, id_: int, *, acting: bool) -> None:
             assert follow_up_rows.begin_acting(connection, started, "cancel", datetime.now(UTC))
 
 
-@pytest.fixture
-def _no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.random, "uniform", lambda *_: 0.0)
-
-
-@pytest.mark.usefixtures("_no_jitter")
 @pytest.mark.parametrize(("acting", "result"), [(False, "died"), (True, "unknown")])
 def test_what_a_dead_worker_left_is_finished_by_the_next(desk: Desk, acting: bool, result: str) -> None:
     id_ = settle(desk)
@@ -377,7 +370,6 @@ def test_what_a_dead_worker_left_is_finished_by_the_next(desk: Desk, acting: boo
     assert desk.tries(id_) == [(1, 1, result), (1, 2, "done")]
 
 
-@pytest.mark.usefixtures("_no_jitter")
 def test_a_follow_up_that_kills_its_workers_is_dead_after_three_starts(desk: Desk) -> None:
     id_ = settle(desk)
     for _ in range(3):
@@ -390,7 +382,6 @@ def test_a_follow_up_that_kills_its_workers_is_dead_after_three_starts(desk: Des
     assert desk.alerts() == [f"follow-up ended badly {id_}"]
 
 
-@pytest.mark.usefixtures("_no_jitter")
 @pytest.mark.parametrize(("losses", "status"), [(2, "done"), (3, "dead")])
 def test_what_the_engine_loses_is_planned_again_but_not_for_ever(desk: Desk, losses: int, status: str) -> None:
     id_ = settle(desk)
