@@ -12,6 +12,7 @@ from service import settings
 from service.cli.commands import FOUND_TROUBLE
 from service.cli.output import Column, as_json, print_json, print_table
 from service.cli.posting import Answered, Delivery, post_all, target
+from service.cli.provider import provider
 from service.clients.commerce_layer import CommerceLayer
 from service.errors import ConfigurationError
 from service.masking import masked
@@ -47,9 +48,9 @@ def command(last: int, topic: str | None, to: str, as_json: bool) -> None:
         raise click.BadParameter("real payloads are posted to this machine only", param_hint="--to")
     loaded = settings.load()
     _check_secrets(loaded, topic)
-    with CommerceLayer(loaded) as client:
-        client.check_identity()
-        pulled = _pulled(client, topic, last)
+    with provider() as asked:
+        asked.client.check_identity()
+        pulled = _pulled(asked.client, topic, last)
     rows = [_post(loaded, to, name, callback) for name, callback in reversed(pulled)]
     if as_json:
         print_json(rows)

@@ -23,12 +23,26 @@ MARGIN = timedelta(minutes=10)
 def our_webhooks(site: Site) -> list[Webhook]:
     """The provider's webhooks that post to Copydesk: by the path that belongs to their topic."""
     listed = site.client.webhooks.list(sort="created_at,id")
-    return [one for page in site.paced(listed, "GET webhooks") for one in page.items if is_ours(one)]
+    return [
+        one
+        for page in site.paced(listed, "GET webhooks")
+        for one in page.items
+        if is_ours(one, site.settings.public_url)
+    ]
 
 
-def is_ours(webhook: Webhook) -> bool:
-    """Tell whether a webhook posts to a Copydesk, wherever that is reached."""
-    return bool(webhook.topic) and urlsplit(webhook.callback_url or "").path.endswith(f"/webhooks/{webhook.topic}")
+def is_ours(webhook: Webhook, public_url: str) -> bool:
+    """Tell whether a webhook posts to this Copydesk.
+
+    With a public URL it is the one address; another installation's webhooks end in the same path. Without one there
+    is nothing but the path to go by.
+    """
+    url = webhook.callback_url or ""
+    if not webhook.topic:
+        return False
+    if public_url:
+        return url == f"{public_url}/webhooks/{webhook.topic}"
+    return urlsplit(url).path.endswith(f"/webhooks/{webhook.topic}")
 
 
 def fired(site: Site, webhooks: Iterable[Webhook], begin: datetime, end: datetime) -> Iterator[list[Fired]]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from service.clients.listing import Page
-from service.errors import OutsideError
+from service.errors import OutsideError, Unavailable
 from service.outcomes import Param
 from service.resources import FACTORY_TYPES, OrderFactory
-from service.store import incidents, queries
+from service.store import incidents, queries, watermarks
 from service.store.audit import entry, write_audit
 from service.sweep.feeding import Site, arrival, feed_all
 from service.sweep.finds import is_stuck, present, recheck
@@ -20,6 +20,10 @@ from service.sweep.proof import Fired, Proof, lacking
 from service.sweep.telling import body_of, topic_of
 
 KIND, CAUSE = "proof", "the proof of completeness found gaps"
+# The mark of where the gaps of the open incident begin.
+GAPS = "gaps"
+# How often a list is begun again where our own workers had taken the room for a request, and how long it waits.
+_PATIENCE, _LONGEST_PAUSE = 4, 60.0
 
 
 @dataclass
@@ -66,7 +70,7 @@ def prove(
     """
     proof = Proof(begin, end, doubts=_doubts(begin))
     try:
-        proof = _callbacks(site, proof, backfill=backfill)
+        proof = _callbacks_patiently(site, proof, backfill=backfill)
         seen = swept or _list(site, proof, backfill=backfill)
         proof = _factories(site, proof, seen, backfill=backfill)
     except OutsideError as error:
@@ -114,6 +118,19 @@ def _gone(site: Site, proof: Proof, listed: set[str], *, backfill: bool) -> tupl
     if backfill:
         return [], recheck(site, known)[2]
     return [subject for _, away in present(site, known) for subject in away], 0
+
+
+def _callbacks_patiently(site: Site, proof: Proof, *, backfill: bool) -> Proof:
+    """Read the provider's ledger, and once more from its beginning where others had taken the room for a request."""
+    for _ in range(_PATIENCE):
+        try:
+            return _callbacks(site, proof, backfill=backfill)
+        except Unavailable as error:
+            # Only the limits that we keep ourselves: what the provider answers is for whoever asked.
+            if error.status is not None or error.retry_after is None:
+                raise
+            site.pause(min(error.retry_after, _LONGEST_PAUSE))
+    return _callbacks(site, proof, backfill=backfill)
 
 
 def _callbacks(site: Site, proof: Proof, *, backfill: bool) -> Proof:
@@ -175,9 +192,13 @@ def _write_down(site: Site, proof: Proof, actor: str) -> None:
     with site.store.write() as connection:
         write_audit(connection, [entry(now, ABOUT, actor, "proved", told)])
         about = {"kind": KIND, "subject": ABOUT, "cause": CAUSE, "now": now, "actor": actor}
+        # Gaps are mended by a proof that reaches back to where they were, not by one about another time.
+        open_since = watermarks.watermark(connection, GAPS)
         if proof.verdict == "gaps":
+            watermarks.begin(connection, GAPS, proof.begin, now)
             gaps = ", ".join(f"{counts[name]} {name}" for name in ("missing", "unlike", "gone") if counts[name])
             advice = f"{gaps}; mend it with copydesk prove --backfill"
             incidents.occur(connection, detail=advice, **about)  # type: ignore[arg-type]
-        elif proof.verdict == "complete":
+        elif proof.verdict == "complete" and (open_since is None or proof.begin <= open_since.at):
             incidents.resolve(connection, **about)  # type: ignore[arg-type]
+            watermarks.drop(connection, GAPS)

@@ -19,7 +19,7 @@ from service.store.audit import entry, write_audit
 from service.store.record import plan
 from service.sweep.feeding import Site
 from service.sweep.finds import look
-from service.sweep.ledgers import our_webhooks
+from service.sweep.ledgers import FORGOTTEN_AFTER, our_webhooks
 from service.sweep.passing import ABOUT, Progress, sweep
 from service.sweep.proof import Proof
 from service.sweep.proving import Seen, prove
@@ -97,13 +97,19 @@ def recover(
 def _silent_since(site: Site, chosen: Sequence[Webhook]) -> datetime:
     """When the silent webhooks last told anything; where none ever did, as far back as a first look goes.
 
-    A webhook that still tells says nothing about one that is silent, so the open circuits alone are asked.
+    A webhook that still tells says nothing about one that is silent, so the open circuits alone are asked. Where none
+    is open, everything was silent together, and whatever came last tells when that began. Further back than the
+    provider remembers nothing could be proven.
     """
-    silent = [one for one in chosen if one.circuit_state == "open"] or list(chosen)
+    silent = [one for one in chosen if one.circuit_state == "open"]
     with site.store.read() as connection:
-        heard = [queries.last_heard(connection, str(one.topic)) for one in silent]
+        heard = [queries.last_heard(connection, str(one.topic)) for one in silent or chosen]
     now = datetime.now(UTC)
-    return min((at or now - FIRST_LOOK for at in heard), default=now - FIRST_LOOK) - MARGIN
+    times = [at for at in heard if at is not None]
+    if silent and len(times) < len(silent):
+        times.append(now - FIRST_LOOK)
+    began = (min if silent else max)(times, default=now - FIRST_LOOK)
+    return max(began - MARGIN, now - FORGOTTEN_AFTER + MARGIN)
 
 
 def _begin(site: Site, since: datetime, actor: str) -> watermarks.Watermark:
@@ -154,5 +160,7 @@ def _end(site: Site, mark: watermarks.Watermark, actions: tuple[str, ...], proof
         cause = f"recovery {mark.moved_at.isoformat(timespec='seconds')}"
         plan(connection, alert(ABOUT, cause, reason=reason, lasted=card.duration), now, actor)
         write_audit(connection, [entry(now, ABOUT, actor, "recovery.ended", detail)])
-        watermarks.drop(connection, MARK)
+        # Where it could not be told whether anything is missing, the next run has to begin where this one did.
+        if proof.verdict != "unknown":
+            watermarks.drop(connection, MARK)
     return card

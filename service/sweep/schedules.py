@@ -10,10 +10,12 @@ import structlog
 
 from service.engine import Engine
 from service.errors import OutsideError, Stopped, StoreError
+from service.store import watermarks
 from service.sweep.feeding import Site
 from service.sweep.finds import look
+from service.sweep.ledgers import FORGOTTEN_AFTER
 from service.sweep.passing import sweep
-from service.sweep.proving import prove
+from service.sweep.proving import GAPS, prove
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +46,11 @@ def _sweep(site: Site) -> None:
 
 def _prove(site: Site) -> None:
     now = datetime.now(UTC)
-    proof = prove(site, now - _PROVEN, now - _UNDER_WAY)
+    with site.store.read() as connection:
+        gaps = watermarks.watermark(connection, GAPS)
+    # Where gaps are open, their time is proven again: only that can show that they were mended.
+    begin = min(now - _PROVEN, gaps.at) if gaps else now - _PROVEN
+    proof = prove(site, max(begin, now - FORGOTTEN_AFTER), now - _UNDER_WAY)
     log.info("proved", verdict=proof.verdict, fired=proof.fired, missing=len(proof.missing))
 
 
