@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime
+from math import ceil
 
 from service.clients.limits import Spend
 from service.errors import Unavailable
@@ -48,7 +49,8 @@ class SharedBudget:
             if wait <= 0:
                 return
             if time.monotonic() + wait > until:
-                raise Unavailable(f"{spend.endpoint}: the rate limit is spent for now", retry_after=wait)
+                told = f"{spend.endpoint}: the rate limit is spent for now; try again in {ceil(wait)} s"
+                raise Unavailable(told, retry_after=wait)
             time.sleep(wait)
 
     def wait_for(self, endpoint: str, stop: threading.Event | None = None) -> None:
