@@ -80,6 +80,8 @@ def troubles(
         ours = is_ours(webhook, one.reference, known.webhooks)
         if ours or webhook.callback_url == one.callback_url:
             told += _circuit(webhook, already)
+            if webhook.disabled_at is not None and webhook.id in known.settling:
+                continue
             if one.topic not in known.rotating:
                 told += _drift(webhook, one) if ours else _disabled(webhook, "enable it in the dashboard")
     gone = [(topic, id_) for topic, id_ in remembered if id_ not in there and topic in by_topic]

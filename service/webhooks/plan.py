@@ -59,11 +59,14 @@ class Known:
         webhooks: ids of those that we ever made.
         with_secret: ids of those whose secret is kept.
         rotating: topics that are being rotated.
+        settling: ids of those whose secret was stored a moment ago: they are made disabled, and enabled when every
+            web process has it.
     """
 
     webhooks: AbstractSet[str] = frozenset()
     with_secret: AbstractSet[str] = frozenset()
     rotating: AbstractSet[str] = frozenset()
+    settling: AbstractSet[str] = frozenset()
 
 
 def plan(wanted: Sequence[Desired], found: Iterable[Webhook], known: Known) -> tuple[Standing, ...]:

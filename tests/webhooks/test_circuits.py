@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +61,13 @@ def test_a_rotation_is_no_drift() -> None:
     """While a topic is rotated, its silent second webhook is as it should be."""
     rotating = Known(frozenset({"A"}), frozenset({"A"}), frozenset({TOPIC}))
     assert causes([webhook(), webhook(id="B", disabled_at=NOW)], known=rotating) == []
+
+
+def test_a_webhook_that_is_being_made_is_not_told_as_disabled() -> None:
+    """A webhook is made disabled and enabled when every web process has its secret: until then nothing is wrong."""
+    made = Known(frozenset({"A"}), frozenset({"A"}), settling=frozenset({"A"}))
+    assert causes([webhook(disabled_at=NOW)], known=made) == []
+    assert causes([webhook(disabled_at=NOW)], known=replace(made, settling=frozenset())) == ["webhook disabled"]
 
 
 def told(site: Installation) -> dict[str, tuple[str, int]]:
