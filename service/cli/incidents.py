@@ -8,7 +8,7 @@ import click
 
 from service.cli.commands import FOUND_TROUBLE
 from service.cli.opening import kept, reading
-from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, say_more
+from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, resource_id, say_more
 from service.cli.site import actor, by_option
 from service.errors import NotFound
 from service.incidents import lasted
@@ -18,12 +18,10 @@ from service.store import queries
 _INCIDENTS = (
     Column("id", right=True),
     Column("first seen (UTC)"),
-    Column("kind"),
-    Column("about", fold=True),
-    Column("cause", fold=True),
+    Column("about", fold=True, least=12),
+    Column("cause", fold=True, least=20),
     Column("status"),
     Column("count", right=True),
-    Column("lasts"),
 )
 _AFFECTED = (
     Column("affected", fold=True),
@@ -74,7 +72,7 @@ def _list(*, is_open: bool, limit: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(i.id, i.first_seen_at, i.kind, i.subject, i.cause, i.status, i.count, _length(i)) for i in found]
+    rows = [(i.id, i.first_seen_at, resource_id(i.subject), i.cause, i.status, i.count) for i in found]
     print_table(_INCIDENTS, rows)
     say_more(found, limit)
 
