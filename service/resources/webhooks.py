@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from service.resources.resource import Marked
 from service.resources.values import Json, instant, integer, mapping, related_id, related_ids, text
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class EventCallback(Marked):
 
 def webhook(resource: Json, _included: tuple[Json, ...] = ()) -> Webhook:
     """Read a `webhooks` resource object."""
+    # Here and not above: every command reads resources, and few of them webhooks with secrets.
+    from pydantic import SecretStr  # noqa: PLC0415
+
     attributes = mapping(resource.get("attributes"))
     get = attributes.get
     includes, secret = get("include_resources"), text(get("shared_secret"))

@@ -48,7 +48,7 @@ def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom click.testing import CliRunner\nfrom service.cli import copydesk\n"
         "assert CliRunner().invoke(copydesk, ['--help']).exit_code == 0\n"
-        "print([m for m in ('sqlalchemy', 'rich', 'flask', 'gevent', 'httpx', 'dbos', 'alembic') if m in sys.modules])"
+        "print([m for m in ('sqlalchemy', 'rich', 'flask', 'gevent', 'pydantic', 'httpx', 'dbos') if m in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
