@@ -1,0 +1,112 @@
+"""What came in, and what it told."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Text
+
+from service.store.schema.columns import Flag, Instant, Serial, one_of, table
+
+events = table(
+    "events",
+    Column("id", Serial, primary_key=True),
+    Column("key", LargeBinary, nullable=False, unique=True),
+    Column("topic", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("organization", Text, nullable=False),
+    Column("told_status", Text),
+    Column("resource_updated_at", Instant),
+    Column("result", Text, nullable=False),
+    Column("superseded", Flag, nullable=False),
+    Column("error", Text),
+    Column("origin", Text, nullable=False),
+    Column("deliveries", Integer, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    one_of("result", "handled", "failed", "ignored"),
+    one_of("origin", "webhook", "sweep"),
+    Index("ix_events_subject", "subject"),
+    Index("ix_events_topic", "topic"),
+    Index(
+        "ix_events_failed",
+        "id",
+        sqlite_where=sa.text("result = 'failed'"),
+        postgresql_where=sa.text("result = 'failed'"),
+    ),
+)
+
+deliveries = table(
+    "deliveries",
+    Column("id", Serial, primary_key=True),
+    Column("event_id", Serial, ForeignKey("events.id")),
+    Column("topic", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text),
+    Column("body", LargeBinary, nullable=False),
+    Column("body_sha256", LargeBinary, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("key_fingerprint", Text),
+    one_of("verdict", "event", "redelivery", "quarantine", "deferred"),
+    one_of("origin", "webhook", "sweep"),
+    Index("ix_deliveries_event_id", "event_id"),
+    Index(
+        "ix_deliveries_apart",
+        "id",
+        sqlite_where=sa.text("verdict IN ('quarantine', 'deferred')"),
+        postgresql_where=sa.text("verdict IN ('quarantine', 'deferred')"),
+    ),
+)
+
+transitions = table(
+    "transitions",
+    Column("id", Serial, primary_key=True),
+    Column("event_id", Serial, ForeignKey("events.id"), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("from_status", Text),
+    Column("to_status", Text, nullable=False),
+    Column("at", Instant),
+    Column("applied", Flag, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Index("ix_transitions_subject", "subject"),
+    Index("ix_transitions_event_id", "event_id"),
+)
+
+states = table(
+    "states",
+    Column("subject", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("at", Instant),
+    Column("event_id", Serial, ForeignKey("events.id")),
+    Column("source_order_id", Text),
+    Column("target_order_id", Text),
+    Column("order_subscription_id", Text),
+    Column("seen_at", Instant, nullable=False),
+    *(
+        Index(
+            f"ix_states_{column}",
+            column,
+            sqlite_where=sa.text(f"{column} IS NOT NULL"),
+            postgresql_where=sa.text(f"{column} IS NOT NULL"),
+        )
+        for column in ("source_order_id", "target_order_id", "order_subscription_id")
+    ),
+    Index(
+        "ix_states_unfinished",
+        "subject",
+        sqlite_where=sa.text("status IN ('pending', 'in_progress')"),
+        postgresql_where=sa.text("status IN ('pending', 'in_progress')"),
+    ),
+)
+
+# Requests that were not authentic leave no row of their own, only a count: nobody without a key grows the database.
+refusals = table(
+    "refusals",
+    Column("hour", Instant, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", Instant, nullable=False),
+)
