@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from service.events import Event
+from service.payloads import Kept
 from service.router import Verdict
 
 Origin = Literal["webhook", "sweep"]
@@ -21,7 +21,7 @@ class Arrival:
         topic: the topic that the verifying key is bound to.
         received_at: when the last byte was read, UTC.
         body: the exact bytes.
-        headers: the request's headers worth keeping, as a JSON object.
+        kept: how they are kept, with the request's headers; None for one that is in the store already.
         key_fingerprint: which secret verified it; None where no secret was involved.
         event: what it tells; None where it stands apart.
         verdict: what the handlers said of the event.
@@ -33,18 +33,13 @@ class Arrival:
     topic: str
     received_at: datetime
     body: bytes = field(repr=False)
-    headers: str = field(default="{}", repr=False)
+    kept: Kept | None = field(default=None, repr=False)
     key_fingerprint: str | None = None
     origin: Origin = "webhook"
     event: Event | None = None
     verdict: Verdict = field(default_factory=Verdict)
     apart: Literal["quarantine", "deferred"] | None = None
     reason: str | None = None
-
-    @property
-    def body_sha256(self) -> bytes:
-        """32 bytes that tell exact repeats from others."""
-        return hashlib.sha256(self.body).digest()
 
 
 @dataclass(frozen=True, slots=True)

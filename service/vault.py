@@ -1,4 +1,4 @@
-"""Encryption of what the store keeps and its readers must not read: the secrets of webhooks.
+"""Encryption of what the store keeps and its readers must not read: secrets of webhooks, data keys of payloads.
 
 Fernet is AES-128 in CBC mode under an HMAC-SHA256; several keys are tried in turn, and the first one encrypts.
 https://cryptography.io/en/latest/fernet/#cryptography.fernet.MultiFernet
@@ -19,9 +19,14 @@ NAME = "COPYDESK_ENCRYPTION_KEYS"
 class Vault:
     """Encrypts and decrypts under the keys of the settings; its repr shows nothing of them."""
 
-    def __init__(self, keys: Sequence[SecretStr]) -> None:
+    def __init__(self, keys: Sequence[SecretStr] = ()) -> None:
         """Take the keys, as the settings have checked them; none makes a vault that cannot be opened."""
         self._fernet = MultiFernet([Fernet(key.get_secret_value()) for key in keys]) if keys else None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether anything can be encrypted at all."""
+        return self._fernet is not None
 
     def check(self) -> None:
         """Make sure that something could be encrypted, before anything is done that needs it.
@@ -31,13 +36,32 @@ class Vault:
         """
         self._opened()
 
+    def wrap(self, key: bytes) -> bytes:
+        """Encrypt a data key under the first key.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        return self._opened().encrypt(key)
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """Decrypt a data key, whichever of the keys it was wrapped by.
+
+        Raises:
+            ConfigurationError: there is no key, or none of them fits.
+        """
+        try:
+            return self._opened().decrypt(wrapped)
+        except InvalidToken:
+            raise _misfit() from None
+
     def lock(self, secret: SecretStr) -> bytes:
         """Encrypt a secret under the first key.
 
         Raises:
             ConfigurationError: there is no key.
         """
-        return self._opened().encrypt(secret.get_secret_value().encode("utf-8"))
+        return self.wrap(secret.get_secret_value().encode("utf-8"))
 
     def unlock(self, ciphertext: bytes) -> SecretStr:
         """Decrypt a secret, whichever of the keys it was encrypted under.
@@ -45,10 +69,7 @@ class Vault:
         Raises:
             ConfigurationError: there is no key, or none of them fits.
         """
-        try:
-            return SecretStr(self._opened().decrypt(ciphertext).decode("utf-8"))
-        except InvalidToken:
-            raise _misfit() from None
+        return SecretStr(self.unwrap(ciphertext).decode("utf-8"))
 
     def relock(self, ciphertext: bytes) -> bytes:
         """Encrypt anew, under the first key, what any of the keys decrypts.
@@ -63,9 +84,7 @@ class Vault:
 
     def _opened(self) -> MultiFernet:
         if self._fernet is None:
-            raise ConfigurationError(
-                [f"{NAME}: is not set; secrets in the store need a key, which `copydesk keys generate` makes"]
-            )
+            raise ConfigurationError([f"{NAME}: is not set, and it is needed here; see `copydesk keys generate`"])
         return self._fernet
 
 
@@ -76,5 +95,5 @@ def new_key() -> SecretStr:
 
 def _misfit() -> ConfigurationError:
     return ConfigurationError(
-        [f"{NAME}: none of its keys decrypts the secrets in the store; add the key they were encrypted under"]
+        [f"{NAME}: none of its keys decrypts what is in the store; add the key it was encrypted under"]
     )

@@ -7,10 +7,12 @@ from datetime import datetime
 import click
 import sqlalchemy as sa
 
+from service import settings
 from service.cli.opening import Since, reading
 from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, resource_id, say_more
 from service.errors import NotFound
 from service.store import queries
+from service.vault import Vault
 
 _EVENTS = (
     Column("id", right=True),
@@ -129,7 +131,9 @@ def _print_event(connection: sa.Connection, id_: int, *, as_json: bool) -> None:
 
 def _print_body(connection: sa.Connection, id_: int) -> None:
     delivery = queries.newest_delivery(connection, id_)
-    kept = queries.body_of_delivery(connection, delivery) if delivery is not None else None
-    if kept is None:
+    if delivery is None:
         raise NotFound(f"event {id_} is not kept")
-    click.echo(kept, nl=False)
+    payload = queries.newest_payload(connection, id_, Vault(settings.load().encryption_keys))
+    if payload is None:
+        raise NotFound(f"the bytes of event {id_} are not kept any more")
+    click.echo(payload.body, nl=False)

@@ -69,10 +69,10 @@ class Facts:
 def read(started: Started, tools: Tools) -> Facts:
     """Read the newest body of the event, and the state as it is now."""
     with tools.store.read() as connection:
-        body = subjects.newest_body(connection, started.event_id) if started.event_id else None
+        payload = queries.newest_payload(connection, started.event_id, tools.vault) if started.event_id else None
         state = queries.state_of(connection, started.subject)
         hydrating = subjects.is_being_hydrated(connection, started.subject)
-    factory, subscription = _resource(body)
+    factory, subscription = _resource(payload.body if payload else None)
     return Facts(factory, subscription, state, hydrating, tools.settings.mode)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from service.outcomes import FollowUp
 from service.settings import Settings
 from service.store import Store
 from service.store.follow_up_rows import Started
+from service.vault import Vault
 
 __all__ = ["Act", "Decision", "Done", "Kind", "Leave", "Queue", "Started", "Tools", "Wait"]
 
@@ -70,6 +72,11 @@ class Tools:
     commerce_layer: CommerceLayer | None
     slack: Slack | None
     check: Callable[[], None] = lambda: None
+
+    @cached_property
+    def vault(self) -> Vault:
+        """What opens the payloads that are kept sealed."""
+        return Vault(self.settings.encryption_keys)
 
     def close(self) -> None:
         """Close the clients; the store is its owner's."""

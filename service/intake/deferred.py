@@ -40,7 +40,7 @@ def read_deferred(store: Store, door: Door, limit: int = 20) -> int:
 
 def _read(store: Store, door: Door, delivery_id: int) -> bool:
     with store.read() as connection:
-        stored = queries.stored_delivery(connection, delivery_id)
+        stored = queries.stored_delivery(connection, delivery_id, door.vault)
     if stored is None or stored[0] != "deferred":
         return False
     # The slow part, before any lock is taken.

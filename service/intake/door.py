@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from service import documents, events
+from service import documents, events, payloads
 from service.arrivals import Arrival, Origin
 from service.errors import BodyUnreadable, RequestRefused
 from service.router import Router
 from service.settings import Settings
 from service.signature import LENGTH, Key, verify
+from service.vault import Vault
 
 # The provider's own examples accept bodies of 5 MB: https://docs.commercelayer.io/core/real-time-webhooks
 MAX_BODY = 5 * 1024 * 1024
@@ -21,12 +22,17 @@ MAX_PARSED_AT_ONCE = 256 * 1024
 
 @dataclass(frozen=True)
 class Door:
-    """Decides what comes in, by the settings and the handlers of one installation."""
+    """Decides what comes in, by the settings and the handlers of one installation.
+
+    Attributes:
+        vault: seals what is kept, where the settings have encryption keys.
+    """
 
     organization: str
     mode: str
     keys: Mapping[str, tuple[Key, ...]]
     router: Router
+    vault: Vault = field(default_factory=Vault)
 
     @classmethod
     def of(cls, settings: Settings, router: Router) -> Door:
@@ -35,7 +41,7 @@ class Door:
             topic: tuple(Key.from_text(secret.get_secret_value()) for secret in secrets)
             for topic, secrets in settings.webhook_secrets.items()
         }
-        return cls(settings.organization, settings.mode, keys, router)
+        return cls(settings.organization, settings.mode, keys, router, Vault(settings.encryption_keys))
 
     def expect(self, topic: str, told_topic: str | None, signature: str | None) -> tuple[tuple[Key, ...], bytes]:
         """Refuse, before a byte of the body is read, what cannot be authentic.
@@ -75,10 +81,16 @@ class Door:
         self, topic: str, body: bytes, headers: str, key: Key, now: datetime, *, origin: Origin = "webhook"
     ) -> Arrival:
         """Say what an authentic body is: an event with its outcomes, or something to keep apart."""
-        arrival = Arrival(topic, now, body, headers, key.fingerprint, origin)
+        arrival = self.take(topic, body, headers, key.fingerprint, now, origin)
         if len(body) > MAX_PARSED_AT_ONCE:
             return replace(arrival, apart="deferred", reason=f"{len(body)} bytes are read by a worker")
         return self.understand(arrival)
+
+    def take(
+        self, topic: str, body: bytes, headers: str, fingerprint: str | None, now: datetime, origin: Origin
+    ) -> Arrival:
+        """Prepare the bytes for the store; what they say is not looked at."""
+        return Arrival(topic, now, body, payloads.kept(self.vault, body, headers), fingerprint, origin)
 
     def understand(self, arrival: Arrival) -> Arrival:
         """Parse the body and let the handlers speak, whatever its size."""

@@ -111,7 +111,7 @@ def replay_event(store: Store, door: Door, event_id: int, operator: Operator, *,
     with store.read() as connection:
         kept = queries.event(connection, event_id)
         delivery_id = queries.newest_delivery(connection, event_id) if kept else None
-        stored = queries.stored_delivery(connection, delivery_id) if delivery_id else None
+        stored = queries.stored_delivery(connection, delivery_id, door.vault) if delivery_id else None
     if kept is None:
         raise NotFound(f"event {event_id} is not kept")
     if stored is None or delivery_id is None:
@@ -142,10 +142,10 @@ def replay_delivery(
         StoreUnavailable: as `Store.write`.
     """
     with store.read() as connection:
-        stored = queries.stored_delivery(connection, delivery_id)
+        stored = queries.stored_delivery(connection, delivery_id, door.vault)
         event_id = queries.event_of_delivery(connection, delivery_id)
     if stored is None:
-        raise NotFound(f"delivery {delivery_id} is not kept")
+        raise NotFound(f"delivery {delivery_id} is not kept, or its bytes are not any more")
     if event_id is not None:
         return replay_event(store, door, event_id, operator, dry_run=dry_run)
     verdict, arrival = stored[0], door.understand(stored[1])
@@ -195,6 +195,7 @@ def _entry(found: Replayed, now: datetime, operator: Operator) -> dict[str, Any]
         "delivery": found.delivery_id,
         "reason": operator.reason,
         "result": found.result,
+        "error": found.error,
         "before": found.result_before,
         "new_follow_ups": len(found.follow_ups),
     }

@@ -7,8 +7,8 @@ Each move writes the attempt's row and the audit trail in its own transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -116,7 +116,7 @@ def start(connection: sa.Connection, id_: int, number: int, worker: str, now: da
     ).one_or_none()
     if row is None:
         return None
-    _close_abandoned(connection, id_, now)
+    abandoned = _close_abandoned(connection, id_, now)
     begun = {"follow_up_id": id_, "number": number, "start": row.starts, "worker": worker, "started_at": now}
     connection.execute(sa.insert(attempts), begun)
     unknown = connection.execute(
@@ -135,16 +135,25 @@ def start(connection: sa.Connection, id_: int, number: int, worker: str, now: da
         row.starts,
         repeats_unknown=unknown is not None,
     )
-    write_audit(connection, [_entry(started, now, "attempt.started", {"worker": worker})])
+    entries = [
+        _entry(replace(started, number=n, start=s), now, f"attempt.{r}", {"detail": d}) for n, s, r, d in abandoned
+    ]
+    write_audit(connection, [*entries, _entry(started, now, "attempt.started", {"worker": worker})])
     return started
 
 
-def _close_abandoned(connection: sa.Connection, id_: int, now: datetime) -> None:
-    """Give the attempts of a dead worker their result: one that had begun to act may have taken effect."""
+def _close_abandoned(connection: sa.Connection, id_: int, now: datetime) -> list[tuple[int, int, str, str]]:
+    """Give the attempts of a dead worker their result: one that had begun to act may have taken effect.
+
+    Returns:
+        Of each its number, start, result and detail.
+    """
     a = attempts.c
     unfinished = sa.update(attempts).where(a.follow_up_id == id_, a.finished_at.is_(None))
     acted = sa.case((a.acting_at.is_not(None), "unknown"), else_="died")
-    connection.execute(unfinished.values(result=acted, detail="its worker died", finished_at=now))
+    ended = unfinished.values(result=acted, detail="its worker died", finished_at=now)
+    found = connection.execute(ended.returning(a.number, a.start, a.result, a.detail))
+    return sorted(tuple(row) for row in found)
 
 
 def begin_acting(connection: sa.Connection, started: Started, what: str, now: datetime) -> bool:
@@ -186,9 +195,10 @@ def finish(connection: sa.Connection, started: Started, ending: Ending, now: dat
         return False
     ended = {"finished_at": now, "result": ending.result, "detail": ending.detail, "request_id": ending.request_id}
     connection.execute(sa.update(attempts).where(*_this_attempt(started)).values(**ended))
-    detail: dict[str, Param] = {
+    detail: dict[str, Param | datetime] = {
         "detail": ending.detail,
         "status": ending.status,
+        "due_at": ending.due_at,
         "again": ending.due_at.isoformat(timespec="seconds") if ending.due_at else None,
         "request_id": ending.request_id,
     }
@@ -214,11 +224,11 @@ def plan_again(connection: sa.Connection, one: Due, now: datetime, why: str) -> 
         sa.update(follow_ups)
         .where(f.id == one.id, f.attempt == one.attempt, f.status.in_(("queued", "running", "attempting")))
         .values(status="planned", attempt=one.attempt + 1, due_at=now, changed_at=now)
-        .returning(f.subject)
+        .returning(f.subject, f.attempt)
     ).one_or_none()
     if moved is None:
         return False
-    detail: dict[str, Param] = {"why": why, "kind": one.kind}
+    detail: dict[str, Param | datetime] = {"why": why, "kind": one.kind, "attempt": moved.attempt, "due_at": now}
     write_audit(connection, [entry(now, moved.subject, WORKER, "follow_up.planned_again", detail, follow_up_id=one.id)])
     return True
 
@@ -241,11 +251,16 @@ def try_again(connection: sa.Connection, id_: int, now: datetime, actor: str, re
             give_up_at=now + GIVE_UP_AFTER,
             changed_at=now,
         )
-        .returning(f.subject, f.kind)
+        .returning(f.subject, f.kind, f.attempt)
     ).one_or_none()
     if moved is None:
         return False
-    detail: dict[str, Param] = {"why": reason, "kind": moved.kind}
+    detail: dict[str, Param | datetime] = {
+        "why": reason,
+        "kind": moved.kind,
+        "attempt": moved.attempt,
+        "due_at": now,
+    }
     write_audit(connection, [entry(now, moved.subject, actor, "follow_up.planned_again", detail, follow_up_id=id_)])
     return True
 
@@ -260,6 +275,6 @@ def _this_attempt(started: Started) -> tuple[Any, ...]:
     return (a.follow_up_id == started.id, a.number == started.number, a.start == started.start)
 
 
-def _entry(started: Started, now: datetime, action: str, detail: dict[str, Param]) -> dict[str, Any]:
-    told: dict[str, Param] = {"kind": started.kind, "attempt": started.number, **detail}
+def _entry(started: Started, now: datetime, action: str, detail: Mapping[str, Param | datetime]) -> dict[str, Any]:
+    told = {"kind": started.kind, "attempt": started.number, "start": started.start, **detail}
     return entry(now, started.subject, WORKER, action, told, event_id=started.event_id, follow_up_id=started.id)

@@ -39,6 +39,7 @@ _EVENTS = Bulk(
 _EVENTS_BY_KEY = sa.select(events.c.id, events.c.key, events.c.deliveries).where(
     events.c.key.in_(sa.bindparam("keys", expanding=True))
 )
+_COMMITMENT = sa.select(deliveries.c.commitment).where(deliveries.c.id == sa.bindparam("id"))
 _DELIVERIES = Bulk(deliveries, [c.name for c in deliveries.c if c.name != "id"])
 
 
@@ -103,7 +104,8 @@ def adopt(
             _cure(connection, told, now)
     placed = sa.update(deliveries).where(deliveries.c.id == delivery_id)
     connection.execute(placed.values(verdict=receipt.verdict, event_id=receipt.event_id))
-    write_audit(connection, [_received(arrival, receipt, now, actor), *entries])
+    commitment = connection.execute(_COMMITMENT, {"id": delivery_id}).scalar_one()
+    write_audit(connection, [_received(arrival, receipt, now, actor, commitment), *entries])
     return receipt
 
 
@@ -156,6 +158,9 @@ def _event(arrival: Arrival, event: Event) -> dict[str, Any]:
 
 
 def _delivery(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
+    kept = arrival.kept
+    if kept is None:
+        raise TypeError("an arrival whose bytes are not prepared for the store")
     return {
         "event_id": receipt.event_id,
         "topic": arrival.topic,
@@ -163,20 +168,37 @@ def _delivery(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
         "received_at": arrival.received_at,
         "verdict": receipt.verdict,
         "reason": line(arrival.reason) if arrival.reason else None,
-        "body": arrival.body,
-        "body_sha256": arrival.body_sha256,
-        "headers": arrival.headers,
+        "body": kept.body,
+        "headers": kept.headers,
+        "salt": kept.salt,
+        "data_key": kept.data_key,
+        "size": kept.size,
+        "commitment": kept.commitment,
         "key_fingerprint": arrival.key_fingerprint,
     }
 
 
-def _received(arrival: Arrival, receipt: Receipt, at: datetime, actor: str = INTAKE) -> dict[str, Any]:
+def _received(
+    arrival: Arrival, receipt: Receipt, at: datetime, actor: str = INTAKE, commitment: bytes | None = None
+) -> dict[str, Any]:
+    """What the trail says of a delivery; with its first entry the log commits to its bytes, with others to the same."""
     actions = {"event": "received", "redelivery": "redelivered", "quarantine": "quarantined", "deferred": "deferred"}
     subject = arrival.event.subject if arrival.event else f"topics/{arrival.topic}"
-    detail: dict[str, Param] = {
+    detail: dict[str, Param | datetime] = {
         "topic": arrival.topic,
         "origin": arrival.origin,
         "key": arrival.key_fingerprint,
-        "reason": arrival.reason,
+        "reason": arrival.reason and line(arrival.reason),
     }
-    return entry(at, subject, actor, actions[receipt.verdict], detail, event_id=receipt.event_id)
+    if arrival.event is not None and receipt.verdict == "event":
+        detail |= _facts(arrival, arrival.event)
+    kept = arrival.kept
+    told = entry(at, subject, actor, actions[receipt.verdict], detail, event_id=receipt.event_id)
+    return told | {"payload": kept.commitment if kept else commitment, "sealed": kept.sealed if kept else None}
+
+
+def _facts(arrival: Arrival, event: Event) -> dict[str, Param | datetime]:
+    """The columns of an event's row, so that the log can tell whether anybody changed it."""
+    row = _event(arrival, event)
+    names = ("mode", "organization", "told_status", "resource_updated_at", "result", "error")
+    return {"identity": event.key.hex()} | {name: row[name] for name in names}

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.outcomes import FollowUp, Transition
+from service.outcomes import FollowUp, Param, Transition
 from service.router import Verdict
 from service.states import State, advance
 from service.store.audit import entry, write_audit
@@ -101,8 +101,8 @@ def _advance_states(connection: sa.Connection, told: Sequence[Told], now: dateti
         # A transition belongs to an event; what the API told in between shows in the trail alone.
         if one.event_id is not None and (applied or actor == INTAKE):
             rows.append(_transition(one, move, before, now, applied=applied))
-        if applied or late:
-            entries.append(_moved(one, move, before, now, actor, applied=applied))
+        if applied or late or after != before or actor == INTAKE:
+            entries.append(_moved(one, move, before, now, actor, applied=applied, late=late))
     _TRANSITIONS.run(connection, rows)
     _write_states(connection, [(known[subject], changed[subject]) for subject in sorted(changed)], now)
     if superseded:
@@ -157,11 +157,19 @@ def _transition(one: Told, move: Transition, before: State | None, now: datetime
 
 
 def _moved(
-    one: Told, move: Transition, before: State | None, now: datetime, actor: str, *, applied: bool
+    one: Told, move: Transition, before: State | None, now: datetime, actor: str, *, applied: bool, late: bool
 ) -> dict[str, Any]:
-    action = "state.changed" if applied else "state.superseded"
-    known = before.status if before else None
-    return entry(now, move.subject, actor, action, {"status": move.status, "before": known}, event_id=one.event_id)
+    """What the trail says of a transition: all of it, since replaying the trail gives the states."""
+    action = "state.changed" if applied else "state.superseded" if late else "state.confirmed"
+    detail: dict[str, Param | datetime] = {
+        "status": move.status,
+        "before": before.status if before else None,
+        "updated_at": move.at,
+        "source_order": move.source_order_id,
+        "target_order": move.target_order_id,
+        "order_subscription": move.order_subscription_id,
+    }
+    return entry(now, move.subject, actor, action, detail, event_id=one.event_id)
 
 
 def _plan(
@@ -172,7 +180,8 @@ def _plan(
     if not by_identity:
         return []
     identities = sorted(by_identity)
-    _FOLLOW_UPS.run(connection, [_follow_up(*by_identity[identity], now) for identity in identities])
+    rows = {identity: _follow_up(*by_identity[identity], now) for identity in identities}
+    _FOLLOW_UPS.run(connection, list(rows.values()))
     found = connection.execute(_FOLLOW_UPS_BY_IDENTITY, {"identities": identities})
     # Ours are those that carry this transaction's event and time: nobody else's row has both.
     made = {f.identity: f.id for f in found if (f.event_id, f.planned_at) == (by_identity[f.identity][0], now)}
@@ -182,7 +191,7 @@ def _plan(
             f.subject,
             actor,
             "follow_up.planned",
-            {"kind": f.kind, "cause": f.cause},
+            {name: rows[f.identity][name] for name in ("kind", "cause", "identity", "params", "due_at")},
             event_id=event_id,
             follow_up_id=made[f.identity],
         )

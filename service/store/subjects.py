@@ -10,17 +10,11 @@ import sqlalchemy as sa
 
 from service.states import State
 from service.store.queries import OPEN
-from service.store.schema import deliveries, follow_ups, states, told_runs
+from service.store.schema import follow_ups, states, told_runs
 
 # The shortest period of a subscription is an hour: two failures half an hour apart are of one run.
 # https://docs.commercelayer.io/core/api-reference/order_subscriptions
 ONE_RUN = timedelta(minutes=30)
-
-
-def newest_body(connection: sa.Connection, event_id: int) -> bytes | None:
-    """What did the newest delivery of an event say? None where no body is kept any more."""
-    query = sa.select(deliveries.c.body).where(deliveries.c.event_id == event_id).order_by(deliveries.c.id.desc())
-    return connection.execute(query.limit(1)).scalar_one_or_none()
 
 
 def is_being_hydrated(connection: sa.Connection, subject: str) -> bool:

@@ -98,7 +98,7 @@ class Site:
 def arrival(site: Site, topic: str, body: bytes, request_id: str | None = None) -> Arrival:
     """Let the door read a body that the API gave us, as it reads a delivery's."""
     headers = json.dumps({"x-request-id": request_id} if request_id else {})
-    return site.door.understand(Arrival(topic, datetime.now(UTC), body, headers, None, "sweep"))
+    return site.door.understand(site.door.take(topic, body, headers, None, datetime.now(UTC), "sweep"))
 
 
 def feed(site: Site, arrivals: Sequence[Arrival], together: Together) -> list[Receipt]:

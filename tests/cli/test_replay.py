@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from service.store import Store
 from service.store.schema import audit_entries, deliveries, events, follow_ups
 from tests.cli.conftest import Deliver, Run
+from tests.rows import allow_deletion
 
 COPY = "XAyRWNUzyN"
 
@@ -36,6 +37,7 @@ def test_a_mended_handler_gets_its_say(run: Run, deliver: Deliver, sqlite_store:
     deliver("order_copies.complete", COPY)
     with sqlite_store.write() as connection:
         connection.execute(sa.update(events).values(result="failed", error="boom"))
+        allow_deletion(connection)
         connection.execute(sa.delete(audit_entries).where(audit_entries.c.follow_up_id.is_not(None)))
         connection.execute(sa.delete(follow_ups))
     (dry,) = json.loads(run("replay", 1, "--dry-run", "--json").stdout)

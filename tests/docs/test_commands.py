@@ -30,8 +30,8 @@ def _resolved(words_: list[str]) -> tuple[str, click.Command | None, list[str]]:
     name, *rest = words_
     command = copydesk.get_command(click.Context(copydesk), name)
     if isinstance(command, click.Group) and rest:
-        inner, *rest = rest
-        return f"{name} {inner}", command.commands.get(inner), rest
+        inner, found, rest = command.resolve_command(click.Context(command), rest)
+        return f"{name} {inner}", found, rest
     return name, command, rest
 
 

@@ -15,8 +15,8 @@ from service.clients.slack import Slack
 from service.follow_ups.moves import Tools
 from service.sandbox import Sandbox
 from service.store import Store, open_store
-from service.store.schema import metadata
 from tests.follow_ups.desk import Desk, clients_for, settings_for
+from tests.rows import empty
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +49,7 @@ def shared_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture
 def store(shared_store: Store) -> Store:
     """An empty store of each kind in turn."""
-    with shared_store.write() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
+    empty(shared_store)
     return shared_store
 
 

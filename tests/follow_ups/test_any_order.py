@@ -13,9 +13,9 @@ from service.arrivals import Arrival
 from service.store import Store
 from service.store.keep import keep
 from service.store.record import Told, record
-from service.store.schema import events, follow_ups, metadata, states
+from service.store.schema import events, follow_ups, states
 from tests import bodies
-from tests.rows import rows
+from tests.rows import empty, rows
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 RELATED = {"source_order": "SourceOrdr", "target_order": "TargetOrdr"}
@@ -82,7 +82,7 @@ _deliveries = st.lists(st.integers(0, len(TOLD) - 1), max_size=12).flatmap(
 def test_every_order_with_repetitions_in_any_batches_is_one_history(
     shared_store: Store, order: list[int], sizes: list[int], replayed: bool
 ) -> None:
-    _empty(shared_store)
+    empty(shared_store)
     arrivals = [bodies.arrival(*TOLD[n], NOW + timedelta(seconds=i)) for i, n in enumerate(order)]
 
     _keep(shared_store, arrivals, sizes)
@@ -103,17 +103,11 @@ def test_every_order_with_repetitions_in_any_batches_is_one_history(
 def test_relations_and_times_are_the_same_too(shared_store: Store, first: list[int], second: list[int]) -> None:
     found = []
     for order in (first, second):
-        _empty(shared_store)
+        empty(shared_store)
         _keep(shared_store, [bodies.arrival(*TOLD[n], NOW) for n in order], [3])
         found.append([{**row, "event_id": None} for row in rows(shared_store, states)])
 
     assert found[0] == found[1]
-
-
-def _empty(store: Store) -> None:
-    with store.write() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
 
 
 def _keep(store: Store, arrivals: list[Arrival], sizes: list[int]) -> None:

@@ -6,11 +6,11 @@ import json
 import socket
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from service.merkle.leaves import commit_to_payload
 from service.store import Store
 from service.store.schema import deliveries
 from tests.bodies import ORGANIZATION, copy, order, sample, shared, sign, subscription, wire
@@ -197,7 +197,7 @@ def test_every_request(web: Web, kept: Store, name: str) -> None:
     assert [row["verdict"] for row in new] == ([case.kept] if case.kept else [])
     if new:
         assert bytes(new[0]["body"]) == case.bytes_of_body(id_)
-        assert bytes(new[0]["body_sha256"]) == sha256(case.bytes_of_body(id_)).digest()
+        assert new[0]["commitment"] == commit_to_payload(new[0]["salt"], new[0]["headers"], case.bytes_of_body(id_))
         assert answer.body == b"kept\n"
 
 

@@ -114,7 +114,7 @@ def test_a_wrong_key_is_no_start(site: Installation, sandbox: Sandbox, database_
     )
     assert told.returncode == 3
     (line,) = told.stderr.splitlines()
-    assert line.startswith("copydesk: COPYDESK_ENCRYPTION_KEYS: none of its keys decrypts the secrets in the store; ")
+    assert line.startswith("copydesk: COPYDESK_ENCRYPTION_KEYS: none of its keys decrypts what is in the store; ")
 
 
 def is_done(site: Installation) -> bool:

@@ -3,10 +3,11 @@
 from service.store.queries.deliveries import (
     DeliveryRow,
     apart,
-    body_of_delivery,
     deliveries_of,
     event_of_delivery,
     newest_delivery,
+    newest_payload,
+    payload_of,
     stored_delivery,
 )
 from service.store.queries.events import (
@@ -50,7 +51,6 @@ __all__ = [
     "affected_by",
     "apart",
     "attempts_of",
-    "body_of_delivery",
     "came_since",
     "changed_between",
     "check_takes_writes",
@@ -69,6 +69,8 @@ __all__ = [
     "last_heard",
     "newest_copy_at",
     "newest_delivery",
+    "newest_payload",
+    "payload_of",
     "readiness",
     "related",
     "state_of",

@@ -8,8 +8,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from service import payloads
 from service.arrivals import Arrival
+from service.payloads import Payload
 from service.store.schema import deliveries as table
+from service.vault import Vault
 
 # Spelt as in the partial index: bound values would keep SQLite from using it.
 _IS_APART = sa.text("verdict IN ('quarantine', 'deferred')")
@@ -17,7 +20,7 @@ _IS_APART = sa.text("verdict IN ('quarantine', 'deferred')")
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """One delivery without its bytes; `size` counts them."""
+    """One delivery without its bytes; `size` counts them as they came."""
 
     id: int
     event_id: int | None
@@ -30,13 +33,8 @@ class DeliveryRow:
     size: int
 
 
-_COLUMNS = (
-    *(table.c[name] for name in DeliveryRow.__dataclass_fields__ if name != "size"),
-    sa.func.length(table.c.body).label("size"),
-)
-_ARRIVAL = sa.select(
-    table.c.topic, table.c.received_at, table.c.body, table.c.headers, table.c.key_fingerprint, table.c.origin
-)
+_COLUMNS = tuple(table.c[name] for name in DeliveryRow.__dataclass_fields__)
+_PAYLOAD = (table.c.body, table.c.headers, table.c.salt, table.c.data_key)
 
 
 def deliveries_of(connection: sa.Connection, event_id: int) -> list[DeliveryRow]:
@@ -75,16 +73,38 @@ def apart(
     return [DeliveryRow(*row) for row in connection.execute(query)]
 
 
-def body_of_delivery(connection: sa.Connection, id_: int) -> bytes | None:
-    """Which bytes were posted?"""
-    body = connection.execute(sa.select(table.c.body).where(table.c.id == id_)).scalar_one_or_none()
-    return None if body is None else bytes(body)
+def payload_of(connection: sa.Connection, id_: int, vault: Vault) -> Payload | None:
+    """What was posted? None where there is no such delivery, or its bytes are not kept any more.
+
+    Raises:
+        ConfigurationError: it is sealed, and none of the vault's keys opens it.
+    """
+    query = sa.select(*_PAYLOAD).where(table.c.id == id_, table.c.body.is_not(None))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else payloads.unsealed(vault, *row)
 
 
-def stored_delivery(connection: sa.Connection, id_: int) -> tuple[str, Arrival] | None:
-    """What did a delivery bring, as it came in, and which verdict was given on it?"""
-    row = connection.execute(_ARRIVAL.add_columns(table.c.verdict).where(table.c.id == id_)).one_or_none()
-    if row is None:
+def newest_payload(connection: sa.Connection, event_id: int, vault: Vault) -> Payload | None:
+    """What did the newest delivery of an event bring that is still kept?
+
+    Raises:
+        ConfigurationError: as `payload_of`.
+    """
+    query = sa.select(*_PAYLOAD).where(table.c.event_id == event_id, table.c.body.is_not(None))
+    row = connection.execute(query.order_by(table.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else payloads.unsealed(vault, *row)
+
+
+def stored_delivery(connection: sa.Connection, id_: int, vault: Vault) -> tuple[str, Arrival] | None:
+    """What did a delivery bring, as it came in, and which verdict was given on it?
+
+    Raises:
+        ConfigurationError: as `payload_of`.
+    """
+    columns = (table.c.verdict, table.c.topic, table.c.received_at, table.c.key_fingerprint, table.c.origin)
+    row = connection.execute(sa.select(*columns).where(table.c.id == id_)).one_or_none()
+    payload = payload_of(connection, id_, vault)
+    if row is None or payload is None:
         return None
-    topic, received_at, body, headers, key_fingerprint, origin, verdict = row
-    return verdict, Arrival(topic, received_at, bytes(body), headers, key_fingerprint, origin)
+    verdict, topic, received_at, key_fingerprint, origin = row
+    return verdict, Arrival(topic, received_at, payload.body, None, key_fingerprint, origin)

@@ -7,7 +7,7 @@ derived from them.
 
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
-from service.store.schema.trail import audit_entries
+from service.store.schema.trail import audit_entries, audit_keys, audit_logs, checkpoints
 from service.store.schema.watch import incident_subjects, incidents
 from service.store.schema.webhooks import webhook_rotations, webhook_secrets
 from service.store.schema.work import attempts, follow_ups, spends, told_runs, watermarks, workers
@@ -17,6 +17,9 @@ __all__ = [
     "Instant",
     "attempts",
     "audit_entries",
+    "audit_keys",
+    "audit_logs",
+    "checkpoints",
     "deliveries",
     "events",
     "follow_ups",

@@ -19,6 +19,7 @@ _SENTENCES = {
     "quarantined": "{topic} quarantined: {reason}",
     "deferred": "{topic} set aside for a worker: {reason}",
     "state.changed": "{before} → {status}",
+    "state.confirmed": "{status}, as was known",
     "state.superseded": "{status} is older than {before}: superseded",
     "note": "{text}",
     "handler.failed": "a handler failed: {text}",
@@ -38,7 +39,7 @@ _OURS = ("intake", "worker", "hydrate")
 _ENDED = "{kind} {result}: {detail}"
 
 
-@click.command("audit")
+@click.command("trail")
 @click.argument("subject")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="The newest of them.")
 @as_json
@@ -82,10 +83,10 @@ def _resolved(connection: sa.Connection, subject: str) -> str:
 def _sentence(entry: queries.AuditRow) -> str:
     """What happened, in words; who did it where it was a person."""
     group, _, result = entry.action.partition(".")
-    told: dict[str, object] = {"before": "new", "reason": "no reason kept", **entry.detail}
+    told: dict[str, object] = {"before": "new", "reason": "no reason kept", **entry.detail, "result": result}
     pattern = _SENTENCES.get(entry.action, _ENDED if group == "attempt" else "")
     try:
-        sentence = pattern.format(result=result, **told)
+        sentence = pattern.format(**told)
     except KeyError:
         sentence = ""
     if not sentence:
