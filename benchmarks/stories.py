@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.incidents import fingerprint, generalised
 from service.merkle import leaves
@@ -73,6 +73,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "incident_subjects": ("incident_id", "subject", "count", "first_seen_at", "last_seen_at", "cured_at"),
 }  # fmt: skip
 _NUMBERED = ("events", "deliveries", "transitions", "follow_ups", "attempts", "audit_entries", "incidents")
+_IGNORED = ("orders.pending", "order_subscriptions.renewal")
 _LETTERS = string.ascii_letters
 
 
@@ -112,6 +113,12 @@ def write_chapter(number: int) -> Chapter:
         number: which, from 0.
     """
     return _Writer(number, {name: size * number for name, size in _sizes().items()}).written()
+
+
+class _Came(NamedTuple):
+    topic: str
+    subject: str
+    origin: str
 
 
 class _Writer:
@@ -184,7 +191,7 @@ class _Writer:
             if number == 2 and kind in ("copied", "failed"):
                 self._follow_up(event_id, f"order_copies/{copy}", kind, place)
         if place % 125 == 6:
-            self._apart(place)
+            self._apart()
         if place == 9:
             self._incident(copy)
         if place % 50 == 11:
@@ -206,24 +213,30 @@ class _Writer:
             if topic in ("orders.pending", "order_subscriptions.renewal")
             else "handled"
         )
-        body = self._body(topic, subject, status, at, orders)
+        body = self._body(subject, status, at, orders)
         key = sha256(f"{topic} {subject} {at} {self._number}".encode()).digest()
         event_id = self._row("events", key, topic, subject, "test", ORGANIZATION, status, at, result, 0, error, origin,
                              2 if again else 1, at, at)  # fmt: skip
         facts = {"identity": key.hex(), "mode": "test", "organization": ORGANIZATION, "told_status": status,
                  "resource_updated_at": at, "result": result, "error": error}  # fmt: skip
-        self._delivery(event_id, topic, subject, origin, "event", body, facts)
+        self._delivery(event_id, _Came(topic, subject, origin), "event", body, facts)
         if error:
             self._entry(subject, "intake", "handler.failed", {"text": error}, event_id=event_id)
         if again:
             self._now += timedelta(seconds=3)
-            self._delivery(event_id, topic, subject, origin, "redelivery", body, {})
+            self._delivery(event_id, _Came(topic, subject, origin), "redelivery", body, {})
         return event_id
 
     def _delivery(
-        self, event_id: int | None, topic: str, subject: str, origin: str, verdict: str, body: bytes,
-        facts: dict[str, Any], reason: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        event_id: int | None,
+        came: _Came,
+        verdict: str,
+        body: bytes,
+        facts: dict[str, Any],
+        reason: str | None = None,
+    ) -> None:
+        topic, subject, origin = came
         salt = self._chance.randbytes(leaves.SALT_BYTES)
         headers = '{"content-type": "application/vnd.api+json", "x-commercelayer-topic": "' + topic + '"}'
         commitment = leaves.commit_to_payload(salt, headers, body)
@@ -233,7 +246,7 @@ class _Writer:
         told = {"topic": topic, "origin": origin, "key": "0f1e2d3c4b5a", "reason": reason, **facts}
         self._entry(subject, "intake", action, told, event_id=event_id, payload=commitment)
 
-    def _body(self, topic: str, subject: str, status: str, at: str, orders: tuple[str, str, str | None]) -> bytes:
+    def _body(self, subject: str, status: str, at: str, orders: tuple[str, str, str | None]) -> bytes:
         type_, _, id_ = subject.partition("/")
         number = self._chance.randint(10_000_000, 99_999_999)
         return (
@@ -297,10 +310,11 @@ class _Writer:
     def _error(self) -> str:
         return self._chance.choice(_ERRORS).format(id=self._id(), number=self._chance.randint(10, 99))
 
-    def _apart(self, place: int) -> None:
+    def _apart(self) -> None:
         reason = f"not a JSON:API document: it ends at byte {self._chance.randint(2, 900)}"
         body = b'{"data": {"id": "' + self._id().encode()
-        self._delivery(None, "orders.place", "topics/orders.place", "webhook", "quarantine", body, {}, reason)
+        came = _Came("orders.place", "topics/orders.place", "webhook")
+        self._delivery(None, came, "quarantine", body, {}, reason)
 
     def _incident(self, copy: str) -> None:
         reason, at = self._chance.choice(_REASONS), spell(self._now)
