@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from service.errors import BadFilter
 from service.store import schema
 from service.store.listings.listing import Listing
-from service.store.listings.words import Exact, Group, Moment, Number, Subject, TypeOf, Word
+from service.store.listings.words import Exact, FullText, Group, Moment, Number, Subject, TypeOf, Word
 
 _MODES = ("test", "live")
 _ORIGINS = ("webhook", "sweep")
@@ -45,19 +45,24 @@ EVENTS = Listing(
     schema.events,
     (
         "id", "topic", "subject", "mode", "organization", "told_status", "resource_updated_at", "result", "superseded",
-        "error", "origin", "deliveries", "first_seen_at", "last_seen_at",
+        "error", "fingerprint", "origin", "deliveries", "first_seen_at", "last_seen_at",
     ),
     "first_seen_at",
     {
         "subject": Subject(_own),
         "topic": Exact("topic"),
         "status": Exact("told_status"),
-        "result": Exact("result", ("handled", "failed", "ignored")),
-        "origin": Exact("origin", _ORIGINS),
+        "result": Exact(
+            "result",
+            ("handled", "failed", "ignored"),
+            {"failed": "result = 'failed'", "ignored": "result = 'ignored'"},
+        ),
+        "fingerprint": Exact("fingerprint"),
+        "origin": Exact("origin", _ORIGINS, {"sweep": "origin = 'sweep'"}),
         "mode": Exact("mode", _MODES),
         **_times("first_seen_at"),
     },
-    ("topic", "status", "result", "origin", "mode"),
+    ("topic", "status", "result", "origin", "mode", "fingerprint"),
 )  # fmt: skip
 
 DELIVERIES = Listing(
@@ -69,8 +74,16 @@ DELIVERIES = Listing(
         "subject": Subject(_through_events),
         "event": Number("event_id"),
         "topic": Exact("topic"),
-        "verdict": Exact("verdict", ("event", "redelivery", "quarantine", "deferred")),
-        "origin": Exact("origin", _ORIGINS),
+        "verdict": Exact(
+            "verdict",
+            ("event", "redelivery", "quarantine", "deferred"),
+            {
+                "redelivery": "verdict = 'redelivery'",
+                "quarantine": "verdict IN ('quarantine', 'deferred')",
+                "deferred": "verdict IN ('quarantine', 'deferred')",
+            },
+        ),
+        "origin": Exact("origin", _ORIGINS, {"sweep": "origin = 'sweep'"}),
         **_times("received_at"),
     },
     ("topic", "verdict", "origin"),
@@ -157,8 +170,9 @@ AUDIT_ENTRIES = Listing(
         "subject": Subject(_own),
         "event": Number("event_id"),
         "follow_up": Number("follow_up_id"),
-        "actor": Group("actor", " "),
-        "action": Group("action", "."),
+        "actor": Group("actor", " ", schema.COMMON_ACTORS, schema.RARE_ACTOR),
+        "action": Group("action", ".", schema.COMMON_ACTIONS, schema.RARE_ACTION),
+        "text": FullText(),
         **_times("at"),
     },
     ("action", "actor"),

@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from service.errors import BadFilter
+from service.store.listings import tallied
 from service.store.listings.asking import Asked, conditions
+from service.store.listings.counting import count
 from service.store.listings.cursors import Place, opened, sealed
 from service.store.listings.listing import Listing
 from service.store.schema import Instant, spell
@@ -46,6 +48,9 @@ def page(connection: sa.Connection, listing: Listing, asked: Asked) -> Page:
     sort = f"{'-' * falls}{name}"
     at = opened(asked.after, listing.name, sort, asked.filters) if asked.after is not None else None
     back = at is not None and at.back
+    if tallied.tells(connection, listing, asked.filters) and not count(connection, listing, asked.filters, asked.now):
+        # Known beforehand; finding none would walk over everything.
+        return Page([])
     query = sa.select(*shown(listing)).where(*conditions(connection, listing, asked.filters, asked.now))
     if at is not None:
         query = query.where(beyond(listing, name, at, falls=falls != back))
@@ -123,10 +128,16 @@ def numbered(connection: sa.Connection, listing: Listing, asked: Asked, number: 
         BadFilter: as `page`.
     """
     name, falls = order_of(listing, asked)
+    total = count(connection, listing, asked.filters, asked.now)
+    skipped = (number - 1) * size
+    if skipped >= total:
+        return []
+    left = total - skipped
+    size, from_end = min(size, left), skipped > total // 2
     keys = sa.select(listing.column(listing.key).label("key"))
     keys = keys.where(*conditions(connection, listing, asked.filters, asked.now))
-    keys = keys.order_by(*ordered(listing, name, falls=falls)).limit(size).offset((number - 1) * size)
-    chosen = keys.subquery()
+    keys = keys.order_by(*ordered(listing, name, falls=falls != from_end))
+    chosen = keys.limit(size).offset(left - size if from_end else skipped).subquery()
     query = sa.select(*shown(listing)).join(chosen, listing.column(listing.key) == chosen.c.key)
     return [row_of(listing, row) for row in connection.execute(query.order_by(*ordered(listing, name, falls=falls)))]
 

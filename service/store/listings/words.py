@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from service.errors import BadFilter
 from service.moments import moment
 from service.store.listings.subjects import subjects_meant
+from service.store.texts import matching
 
 # No kept word, name or subject is longer.
 _LONGEST = 500
@@ -65,12 +66,16 @@ class Exact(Word):
 
     column: str
     allowed: Sequence[str] = ()
+    # Values that have a partial index, each with its condition, to the letter.
+    indexed: Mapping[str, str] = field(default_factory=dict)
 
     def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:
         """Compare."""
         if self.allowed and value not in self.allowed:
             raise BadFilter(name, "there is no such value", self.allowed)
-        return asker.table.c[self.column] == self.checked(name, value)
+        equal = asker.table.c[self.column] == self.checked(name, value)
+        guarded = value in self.indexed and isinstance(asker.table, sa.Table)
+        return sa.and_(sa.text(self.indexed[value]), equal) if guarded else equal
 
 
 @dataclass(frozen=True)
@@ -91,19 +96,31 @@ class Group(Word):
     """The column holds exactly this, or what begins with it and `mark`.
 
     `operator` finds every operator, `operator jane` one of them; `attempt` finds `attempt.done` and its siblings.
+
+    Attributes:
+        column: its name.
+        mark: what stands between a group and the rest.
+        common: what most rows hold; a partial index knows all others, under the condition `rare`.
     """
 
     column: str
     mark: str
+    common: Sequence[str] = ()
+    rare: str = ""
 
     def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:
         """Compare; a group is a range, which an index knows."""
         column, text = asker.table.c[self.column], self.checked(name, value)
+        indexed = isinstance(asker.table, sa.Table) and self.rare
         if self.mark in text.rstrip(self.mark):
-            return column == text
+            exact = column == text
+            return sa.and_(sa.text(self.rare), exact) if indexed and text not in self.common else exact
         first = text.rstrip(self.mark) + self.mark
         following = first[:-1] + chr(ord(first[-1]) + 1)
         inside = sa.and_(bytewise(column, asker) >= first, bytewise(column, asker) < following)
+        if indexed and text not in self.common and not any(word.startswith(first) for word in self.common):
+            # `text` itself lies outside of the range, so this walks the index twice and never the table.
+            return sa.and_(sa.text(self.rare), sa.or_(column == text, inside))
         return sa.or_(column == text, inside)
 
 
@@ -137,6 +154,14 @@ class Subject(Word):
     def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:
         """Resolve, then compare."""
         return self.among(asker.table, subjects_meant(asker.connection, name, self.checked(name, value)))
+
+
+class FullText(Word):
+    """The text of an audit entry has these words."""
+
+    def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:
+        """Search."""
+        return matching(asker.connection, name, self.checked(name, value))
 
 
 @dataclass(frozen=True)
