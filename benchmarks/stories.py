@@ -206,6 +206,7 @@ class _Writer:
     def _event(
         self, topic: str, subject: str, orders: tuple[str, str, str | None], *, fails: bool, swept: bool, again: bool
     ) -> int:
+        seen = spell(self._now + timedelta(seconds=3 * again))
         at, status = spell(self._now), _STATUS[topic.partition(".")[2]]
         origin = "sweep" if swept else "webhook"
         error = self._error() if fails else None
@@ -220,7 +221,7 @@ class _Writer:
             shared = fingerprint("failure", type_, failure_cause("copy failed", reason), "test")
         key = sha256(f"{topic} {subject} {at} {self._number}".encode()).digest()
         event_id = self._row("events", key, topic, subject, "test", ORGANIZATION, status, at, result, 0, error,
-                             shared, origin, 2 if again else 1, at, at)  # fmt: skip
+                             shared, origin, 2 if again else 1, at, seen)  # fmt: skip
         facts = {"identity": key.hex(), "mode": "test", "organization": ORGANIZATION, "told_status": status,
                  "resource_updated_at": at, "result": result, "error": error, "fingerprint": shared}  # fmt: skip
         self._delivery(event_id, _Came(topic, subject, origin), "event", body, facts)

@@ -27,7 +27,7 @@ class Tally:
 
 
 TALLIES: Mapping[str, Tally] = {
-    "events": Tally("first_seen_at", ("topic", "told_status", "result", "origin", "mode")),
+    "events": Tally("last_seen_at", ("topic", "told_status", "result", "origin", "mode")),
     "deliveries": Tally("received_at", ("topic", "verdict", "origin")),
     "transitions": Tally("recorded_at", ("to_status",)),
     "states": Tally(None, ("status",)),

@@ -47,7 +47,7 @@ EVENTS = Listing(
         "id", "topic", "subject", "mode", "organization", "told_status", "resource_updated_at", "result", "superseded",
         "error", "fingerprint", "origin", "deliveries", "first_seen_at", "last_seen_at",
     ),
-    "first_seen_at",
+    "last_seen_at",
     {
         "subject": Subject(_own),
         "topic": Exact("topic"),
@@ -60,7 +60,7 @@ EVENTS = Listing(
         "fingerprint": Exact("fingerprint"),
         "origin": Exact("origin", _ORIGINS, {"sweep": "origin = 'sweep'"}),
         "mode": Exact("mode", _MODES),
-        **_times("first_seen_at"),
+        **_times("last_seen_at"),
     },
     ("topic", "status", "result", "origin", "mode", "fingerprint"),
 )  # fmt: skip

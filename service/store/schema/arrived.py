@@ -30,7 +30,7 @@ events = table(
     Index("ix_events_subject", "subject"),
     Index("ix_events_topic", "topic"),
     Index("ix_events_told_status", "told_status"),
-    Index("ix_events_first_seen_at", "first_seen_at"),
+    Index("ix_events_last_seen_at", "last_seen_at"),
     Index("ix_events_fingerprint", "fingerprint", **where("fingerprint IS NOT NULL")),
     Index("ix_events_ignored", "id", **where("result = 'ignored'")),
     Index("ix_events_swept", "id", **where("origin = 'sweep'")),

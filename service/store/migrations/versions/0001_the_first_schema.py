@@ -64,7 +64,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("fingerprint IS NOT NULL"),
             postgresql_where=sa.text("fingerprint IS NOT NULL"),
         )
-        batch_op.create_index("ix_events_first_seen_at", ["first_seen_at"], unique=False)
         batch_op.create_index(
             "ix_events_ignored",
             ["id"],
@@ -72,6 +71,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("result = 'ignored'"),
             postgresql_where=sa.text("result = 'ignored'"),
         )
+        batch_op.create_index("ix_events_last_seen_at", ["last_seen_at"], unique=False)
         batch_op.create_index("ix_events_subject", ["subject"], unique=False)
         batch_op.create_index(
             "ix_events_swept",
