@@ -104,9 +104,9 @@ def measure(connection: sa.Connection, figures: Figures, chance: random.Random) 
         for filters in ({}, *QUESTIONS.get(name, ())):
             about = f"{name} {filters}"
             _pages(connection, figures, chance, listing, filters, about)
-            figures.ask(f"count of {name}", about, lambda l=listing, f=filters: count(connection, l, f))
+            figures.ask(f"count of {name}", about, lambda of=listing, f=filters: count(connection, of, f))
             for facet in listing.facets:
-                ask = lambda l=listing, f=filters, n=facet: facets(connection, l, f, (n,))  # noqa: E731
+                ask = lambda of=listing, f=filters, n=facet: facets(connection, of, f, (n,))  # noqa: E731
                 figures.ask(f"facet of {name}", f"{about} {facet}", ask)
     entries = LISTINGS["audit_entries"]
     for text in SEARCHES:

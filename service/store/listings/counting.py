@@ -66,7 +66,9 @@ def facets(
             # What has no fingerprint did not fail; counting it would walk over everything.
             has_one = [column.is_not(None)] if name == "fingerprint" else []
             number = sa.func.count().label("number")
-            query = sa.select(column, number).where(*held, *has_one).group_by(column)
+            # That index holds every word of the list, so the others are compared in it.
+            narrowed = conditions(connection, listing, filters, at, walks=True) if has_one else held
+            query = sa.select(column, number).where(*narrowed, *has_one).group_by(column)
             query = query.order_by(number.desc(), column).limit(_MOST_VALUES)
             numbers = Counter({row[0]: row[1] for row in connection.execute(query)})
         found[name] = dict(sorted(numbers.items(), key=_most_first))

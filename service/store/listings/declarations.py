@@ -11,7 +11,18 @@ import sqlalchemy as sa
 from service.errors import BadFilter
 from service.store import schema
 from service.store.listings.listing import Listing
-from service.store.listings.words import Exact, FullText, Group, Moment, Number, Subject, TypeOf, Word
+from service.store.listings.words import (
+    Exact,
+    FullText,
+    Group,
+    InPayload,
+    Moment,
+    Number,
+    Standing,
+    Subject,
+    TypeOf,
+    Word,
+)
 
 _MODES = ("test", "live")
 _ORIGINS = ("webhook", "sweep")
@@ -60,9 +71,11 @@ EVENTS = Listing(
         "fingerprint": Exact("fingerprint"),
         "origin": Exact("origin", _ORIGINS, {"sweep": "origin = 'sweep'"}),
         "mode": Exact("mode", _MODES),
+        "path": InPayload(),
         **_times("last_seen_at"),
     },
     ("topic", "status", "result", "origin", "mode", "fingerprint"),
+    flags=frozenset({"superseded"}),
 )  # fmt: skip
 
 DELIVERIES = Listing(
@@ -73,6 +86,7 @@ DELIVERIES = Listing(
     {
         "subject": Subject(_through_events),
         "event": Number("event_id"),
+        "standing": Standing({"apart": "verdict IN ('quarantine', 'deferred')"}),
         "topic": Exact("topic"),
         "verdict": Exact(
             "verdict",
@@ -84,6 +98,7 @@ DELIVERIES = Listing(
             },
         ),
         "origin": Exact("origin", _ORIGINS, {"sweep": "origin = 'sweep'"}),
+        "path": InPayload(),
         **_times("received_at"),
     },
     ("topic", "verdict", "origin"),
@@ -101,6 +116,7 @@ TRANSITIONS = Listing(
         **_times("recorded_at"),
     },
     ("status",),
+    flags=frozenset({"applied"}),
 )
 
 STATES = Listing(
@@ -133,12 +149,17 @@ FOLLOW_UPS = Listing(
         "subject": Subject(_own),
         "event": Number("event_id"),
         "kind": Exact("kind"),
+        "standing": Standing({
+            "open": "status IN ('planned', 'queued', 'running', 'attempting')",
+            "given_up": "status IN ('dead', 'refused')",
+        }),
         "status": Exact(
             "status", ("planned", "queued", "running", "attempting", "done", "left", "refused", "dead")
         ),
         **_times("planned_at"),
     },
     ("kind", "status"),
+    sorts=("due_at",),
     objects=frozenset({"params"}),
 )  # fmt: skip
 
@@ -190,6 +211,7 @@ INCIDENTS = Listing(
     {
         "subject": Subject(_affected),
         "kind": Exact("kind"),
+        "standing": Standing({"open": "status = 'open'"}),
         "status": Exact("status", ("open", "resolved")),
         "fingerprint": Exact("fingerprint"),
         **_times("first_seen_at"),

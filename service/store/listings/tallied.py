@@ -24,6 +24,8 @@ _FACETS = [sa.column(f"facet_{number}", sa.Text) for number in range(1, WIDTH + 
 _TABLE = sa.table(
     "tallies", sa.column("listing", sa.Text), sa.column("day", sa.Text), *_FACETS, sa.column("count", sa.Integer)
 )
+# As many are sorted in a few milliseconds.
+_FEW = 3_000
 _TIMES = frozenset({"since", "until"})
 
 
@@ -37,6 +39,17 @@ def tells(connection: sa.Connection, listing: Listing, filters: Mapping[str, str
     words = [listing.word(name) for name in filters.keys() - _TIMES]
     asked = [word.column if isinstance(word, Exact | Group) else None for word in words]
     return all(one in tally.columns for one in [*asked, *([column] if column else [])])
+
+
+def walks(connection: sa.Connection, listing: Listing, filters: Mapping[str, str], at: datetime) -> bool:
+    """Whether a question about a time is answered best by walking over that time, and not by what else is asked for.
+
+    Sorting what an index of a value finds costs by the number of rows that have the value, whenever they came.
+    """
+    plain = {name: value for name, value in filters.items() if name not in _TIMES}
+    if plain.keys() == filters.keys() or not plain or not tells(connection, listing, filters):
+        return False
+    return sum(counted(connection, listing, plain, at, None).values()) > _FEW
 
 
 def counted(

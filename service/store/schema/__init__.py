@@ -28,6 +28,7 @@ BESIDE = (
     *(f"audit_texts_{part}" for part in ("config", "content", "data", "idx")),
     "tallies",
     "ix_audit_entries_words",
+    *(f"ix_{wide}_id" for wide in ("events", "deliveries", "audit_entries")),
 )
 
 __all__ = [

@@ -31,7 +31,12 @@ events = table(
     Index("ix_events_topic", "topic"),
     Index("ix_events_told_status", "told_status"),
     Index("ix_events_last_seen_at", "last_seen_at"),
-    Index("ix_events_fingerprint", "fingerprint", **where("fingerprint IS NOT NULL")),
+    # With the id in the second place, so that the newest come first; the rest is for counting alone.
+    Index(
+        "ix_events_fingerprint",
+        *("fingerprint", "id", "topic", "told_status", "result", "origin", "mode", "last_seen_at"),
+        **where("fingerprint IS NOT NULL"),
+    ),
     Index("ix_events_ignored", "id", **where("result = 'ignored'")),
     Index("ix_events_swept", "id", **where("origin = 'sweep'")),
     Index(

@@ -59,7 +59,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_events_fingerprint",
-            ["fingerprint"],
+            ["fingerprint", "id", "topic", "told_status", "result", "origin", "mode", "last_seen_at"],
             unique=False,
             sqlite_where=sa.text("fingerprint IS NOT NULL"),
             postgresql_where=sa.text("fingerprint IS NOT NULL"),
