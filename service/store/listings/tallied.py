@@ -16,14 +16,11 @@ import sqlalchemy as sa
 from service.errors import BadFilter
 from service.moments import moment
 from service.store.listings.asking import conditions
+from service.store.listings.known import COUNTS, FACETS
 from service.store.listings.listing import Listing
 from service.store.listings.words import Asker, Exact, Group
-from service.store.tallies import TALLIES, WIDTH
+from service.store.tallies import TALLIES
 
-_FACETS = [sa.column(f"facet_{number}", sa.Text) for number in range(1, WIDTH + 1)]
-_TABLE = sa.table(
-    "tallies", sa.column("listing", sa.Text), sa.column("day", sa.Text), *_FACETS, sa.column("count", sa.Integer)
-)
 # As many are sorted in a few milliseconds.
 _FEW = 3_000
 _TIMES = frozenset({"since", "until"})
@@ -105,12 +102,12 @@ def _of_days(
     days: tuple[datetime | None, datetime | None],
 ) -> Counter[str | None]:
     columns = TALLIES[listing.name].columns
-    named = [facet.label(name) for facet, name in zip(_FACETS, columns, strict=False)]
-    mine = sa.select(*named, _TABLE.c.day, _TABLE.c.count).where(_TABLE.c.listing == listing.name)
+    named = [facet.label(name) for facet, name in zip(FACETS, columns, strict=False)]
+    mine = sa.select(*named, COUNTS.c.day, COUNTS.c.count).where(COUNTS.c.listing == listing.name)
     if days[0] is not None:
-        mine = mine.where(_TABLE.c.day >= days[0].date().isoformat())
+        mine = mine.where(COUNTS.c.day >= days[0].date().isoformat())
     if days[1] is not None:
-        mine = mine.where(_TABLE.c.day < days[1].date().isoformat())
+        mine = mine.where(COUNTS.c.day < days[1].date().isoformat())
     rows: Any = mine.subquery()
     asker = Asker(connection, rows, at)
     held = [listing.word(name).condition(name, value, asker) for name, value in plain.items()]
@@ -129,7 +126,7 @@ def _of_rows(
     times: tuple[datetime, datetime],
 ) -> Counter[str | None]:
     moment_ = listing.column(listing.time)
-    held = conditions(connection, listing, plain, at)
+    held = conditions(connection, listing, plain, at, walks=True)
     value = listing.column(column) if column else sa.null()
     query = sa.select(value, sa.func.count()).where(*held, moment_ >= times[0], moment_ < times[1])
     found = connection.execute(query.group_by(value) if column else query)

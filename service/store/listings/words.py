@@ -14,6 +14,7 @@ from sqlalchemy.sql.operators import custom_op
 
 from service.errors import BadFilter
 from service.moments import moment
+from service.store.listings.known import known_values
 from service.store.listings.subjects import subjects_meant
 from service.store.texts import matching
 
@@ -116,31 +117,23 @@ class Group(Word):
     """The column holds exactly this, or what begins with it and `mark`.
 
     `operator` finds every operator, `operator jane` one of them; `attempt` finds `attempt.done` and its siblings.
-
-    Attributes:
-        column: its name.
-        mark: what stands between a group and the rest.
-        common: what most rows hold; a partial index knows all others, under the condition `rare`.
     """
 
     column: str
     mark: str
-    common: Sequence[str] = ()
-    rare: str = ""
 
     def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:
-        """Compare; a group is a range, which an index knows."""
+        """Compare; a group is what of it there is, where that is counted, and a range otherwise."""
         column, text = asker.compared(self.column), self.checked(name, value)
-        indexed = asker.may_guard and self.rare
         if self.mark in text.rstrip(self.mark):
-            exact = column == text
-            return sa.and_(sa.text(self.rare), exact) if indexed and text not in self.common else exact
+            return column == text
         first = text.rstrip(self.mark) + self.mark
+        if isinstance(asker.table, sa.Table) and asker.connection.dialect.name == "sqlite":
+            counted = known_values(asker.connection, asker.table.name, self.column)
+            values = [one for one in counted if one == text or one.startswith(first)]
+            return column == values[0] if len(values) == 1 else column.in_(values)
         following = first[:-1] + chr(ord(first[-1]) + 1)
         inside = sa.and_(bytewise(column, asker) >= first, bytewise(column, asker) < following)
-        if indexed and text not in self.common and not any(word.startswith(first) for word in self.common):
-            # `text` itself lies outside of the range, so this walks the index twice and never the table.
-            return sa.and_(sa.text(self.rare), sa.or_(column == text, inside))
         return sa.or_(column == text, inside)
 
 

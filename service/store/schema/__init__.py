@@ -8,10 +8,6 @@ derived from them.
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
 from service.store.schema.trail import (
-    COMMON_ACTIONS,
-    COMMON_ACTORS,
-    RARE_ACTION,
-    RARE_ACTOR,
     audit_entries,
     audit_keys,
     audit_logs,
@@ -34,10 +30,6 @@ BESIDE = (
 __all__ = [
     "APPLICATION_ID",
     "BESIDE",
-    "COMMON_ACTIONS",
-    "COMMON_ACTORS",
-    "RARE_ACTION",
-    "RARE_ACTOR",
     "Instant",
     "attempts",
     "audit_entries",

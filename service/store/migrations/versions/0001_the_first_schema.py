@@ -269,6 +269,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("status IN ('planned', 'queued', 'running', 'attempting')"),
             postgresql_where=sa.text("status IN ('planned', 'queued', 'running', 'attempting')"),
         )
+        batch_op.create_index("ix_follow_ups_planned_at", ["planned_at"], unique=False)
         batch_op.create_index("ix_follow_ups_subject", ["subject"], unique=False)
 
     op.create_table(
@@ -359,6 +360,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("follow_up_id", "number", "start", name=op.f("uq_attempts_follow_up_id_number_start")),
         sqlite_strict=True,
     )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index("ix_attempts_started_at", ["started_at"], unique=False)
+
     op.create_table(
         "audit_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -382,24 +386,8 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("audit_entries", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_audit_entries_action",
-            ["action"],
-            unique=False,
-            sqlite_where=sa.text(
-                "action NOT IN ('received', 'state.changed', 'follow_up.planned', 'attempt.started', 'attempt.acting', 'attempt.done')"
-            ),
-            postgresql_where=sa.text(
-                "action NOT IN ('received', 'state.changed', 'follow_up.planned', 'attempt.started', 'attempt.acting', 'attempt.done')"
-            ),
-        )
-        batch_op.create_index(
-            "ix_audit_entries_actor",
-            ["actor"],
-            unique=False,
-            sqlite_where=sa.text("actor NOT IN ('intake', 'worker')"),
-            postgresql_where=sa.text("actor NOT IN ('intake', 'worker')"),
-        )
+        batch_op.create_index("ix_audit_entries_action", ["action"], unique=False)
+        batch_op.create_index("ix_audit_entries_actor", ["actor"], unique=False)
         batch_op.create_index("ix_audit_entries_at", ["at"], unique=False)
         batch_op.create_index("ix_audit_entries_event_id", ["event_id"], unique=False)
         batch_op.create_index(
