@@ -156,7 +156,10 @@ def test_what_is_masked_is_still_worth_reading(run: Run) -> None:
     """Errors stay readable, structure, ids, statuses and the switches of rules stay as they are."""
     told = json.loads(run("events", 1, "--body"))
     attributes = told["data"]["attributes"]
-    assert attributes["errors_log"]["payment_method"] == [f"declined for {MASKED_EMAIL} (masked), masked", "call masked"]
+    assert attributes["errors_log"]["payment_method"] == [
+        f"declined for {MASKED_EMAIL} (masked), masked",
+        "call masked",
+    ]
     assert attributes["metadata"]["cancel_source_order"] is True
     assert (told["data"]["id"], attributes["status"], attributes["errors_count"]) == ("Copy1", "failed", 2)
     assert told["data"]["relationships"]["source_order"]["data"] == {"type": "orders", "id": "qAlMhokOGm"}
