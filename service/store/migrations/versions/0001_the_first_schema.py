@@ -422,6 +422,7 @@ def upgrade() -> None:
         "incident_subjects",
         sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("first_seen_at", service.store.schema.columns.Instant(), nullable=False),
         sa.Column("last_seen_at", service.store.schema.columns.Instant(), nullable=False),
