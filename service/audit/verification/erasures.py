@@ -61,6 +61,16 @@ class Erasures:
             entries.add(str(told.get("entries", "")), id_)
         return deliveries, entries
 
+    @cached_property
+    def _sealed(self) -> dict[int, bytes]:
+        rows = self._reader.rows(("detail", "sealed"), "audit_entries", "WHERE action = ? ORDER BY id", (SEALED,))
+        found = ((json.loads(detail).get("delivery"), sealed) for detail, sealed in rows)
+        return {id_: sealed for id_, sealed in found if isinstance(id_, int) and sealed is not None}
+
+    def sealed_later(self, id_: int) -> bytes | None:
+        """The digest of a delivery's bytes, where the trail tells that they were sealed after it was received."""
+        return self._sealed.get(id_)
+
     def of_delivery(self, id_: int) -> bool:
         """Whether an entry says that the bytes of a delivery were erased."""
         return self._named[0].by(id_) is not None
