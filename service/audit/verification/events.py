@@ -107,7 +107,14 @@ class Story:
             return
         known = [time for time in self._times if time is not UNTOLD]
         last = max(known) if len(known) == len(self._times) else UNTOLD
-        told = (*self.event[:9], int(self._superseded), *self.event[10:12], len(self.deliveries), *self.event[12:], last)
+        told = (
+            *self.event[:9],
+            int(self._superseded),
+            *self.event[10:12],
+            len(self.deliveries),
+            *self.event[12:],
+            last,
+        )
         if not told == kept[0]:  # noqa: SIM201 - the one that is told may be equal to anything
             yield from differences("V7", where, EVENT, told, kept[0])
 
@@ -163,7 +170,9 @@ def compare_deliveries(
         where = f"deliveries {row[1]}"
         should = missing.pop(row[8], None)
         if should is None:
-            yield Finding("V7", where, "no entry of the trail tells of it as it is: its commitment or its event differs")
+            yield Finding(
+                "V7", where, "no entry of the trail tells of it as it is: its commitment or its event differs"
+            )
             continue
         if not should == row[:10]:  # noqa: SIM201 - the one that is told may be equal to anything
             yield from differences("V7", where, _PROVED, should, row[:10])

@@ -89,21 +89,25 @@ def _link(before: LogRow | None, log: LogRow, told: Sequence[OfLog]) -> Iterator
     """The first leaf of an epoch names the end of the one before it."""
     if before is None:
         if log.epoch != 1 and not _opening(log, told):
-            yield Finding("V9", f"audit_logs {log.epoch}", "the epochs before it are gone, and its first leaf names none")
+            yield Finding(
+                "V9", f"audit_logs {log.epoch}", "the epochs before it are gone, and its first leaf names none"
+            )
         return
     where, one = f"audit_logs {log.epoch}", _opening(log, told)
     if one is None:
         yield Finding("V9", where, "its first leaf does not say from where it goes on", log.epoch, 0)
         return
     detail = one.entry.read()
-    ends = (("previous_origin", before.origin), ("local_size", before.size))
+    ends: tuple[tuple[str, str | int], ...] = (("previous_origin", before.origin), ("local_size", before.size))
     for name, kept in ends:
         if detail.get(name) != kept:
-            yield Finding("V9", where, f"its first leaf names {detail.get(name)} as {name}, and epoch {before.epoch} has {kept}")
+            yield Finding(
+                "V9", where, f"its first leaf names {detail.get(name)} as {name}, and epoch {before.epoch} has {kept}"
+            )
     times = ((where, "opened_at", log.opened_at), (f"audit_logs {before.epoch}", "closed_at", before.closed_at))
-    for row, name, kept in times:
-        if kept != one.entry.at:
-            yield Finding("V9", row, f"{name} is {kept}, and the trail tells {one.entry.at}")
+    for row, name, time in times:
+        if time != one.entry.at:
+            yield Finding("V9", row, f"{name} is {time}, and the trail tells {one.entry.at}")
 
 
 def _opening(log: LogRow, told: Sequence[OfLog]) -> OfLog | None:
@@ -118,7 +122,9 @@ def linked_roots(rows: LogRows, roots: Mapping[int, Roots]) -> Iterator[Finding]
         root = roots[before.epoch].root(before.size)
         if one and root is not None and one.entry.read().get("local_root") != root.hex():
             where = f"audit_logs {after.epoch}"
-            yield Finding("V9", where, f"its first leaf names another root than that of epoch {before.epoch}", after.epoch, 0)
+            yield Finding(
+                "V9", where, f"its first leaf names another root than that of epoch {before.epoch}", after.epoch, 0
+            )
 
 
 class Outside:

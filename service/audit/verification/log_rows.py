@@ -81,7 +81,9 @@ def read(reader: Reader) -> LogRows:
     logs = [LogRow(*row) for row in reader.rows(LogRow._fields, "audit_logs", "ORDER BY epoch")]
     told = []
     for log in logs:
-        rows = reader.rows(("epoch", "leaf_index", "id", *COLUMNS), "audit_entries", where, (f"audit_logs/{log.epoch}", *ACTIONS))
+        rows = reader.rows(
+            ("epoch", "leaf_index", "id", *COLUMNS), "audit_entries", where, (f"audit_logs/{log.epoch}", *ACTIONS)
+        )
         told += [OfLog(row[0], row[1], Told._make(row[2:])) for row in rows]
     checkpoints = [CheckpointRow(*row) for row in reader.rows(CheckpointRow._fields, "checkpoints", "ORDER BY id")]
     keys = [KeyRow(*row) for row in reader.rows(KeyRow._fields, "audit_keys", "ORDER BY id")]

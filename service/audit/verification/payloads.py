@@ -23,19 +23,28 @@ def problem(row: tuple[Any, ...], sealed: bytes | None, erasures: Erasures, vaul
         erasures: what the trail says was erased.
         vault: opens what is sealed; None where only the digest is to be verified.
     """
-    id_, size, commitment, body, headers, salt, data_key = row
+    id_, _, _, body, headers, salt, data_key = row
     if body is None:
         if not erasures.of_delivery(id_):
             return "its bytes are gone, and no entry says that they were erased"
         left = [name for name, value in (("headers", headers), ("salt", salt), ("data_key", data_key)) if value]
         return f"its bytes were erased, and yet there is a {left[0]}" if left else ""
-    sealed = erasures.sealed_later(id_) or sealed if data_key is not None else sealed
     if data_key is None:
-        if sealed is not None:
-            return "data_key is empty, and the trail tells that its bytes were sealed"
-        if salt is None or headers is None or commit_to_payload(salt, headers, body) != commitment:
-            return "body, headers or salt were changed: they are not what the log commits to"
-        return "" if len(body) == size else f"size is {size}, and its body has {len(body)} bytes"
+        return _plain(row, sealed or erasures.sealed_later(id_))
+    return _sealed(row, erasures.sealed_later(id_) or sealed, vault)
+
+
+def _plain(row: tuple[Any, ...], sealed: bytes | None) -> str:
+    _, size, commitment, body, headers, salt, _ = row
+    if sealed is not None:
+        return "data_key is empty, and the trail tells that its bytes were sealed"
+    if salt is None or headers is None or commit_to_payload(salt, headers, body) != commitment:
+        return "body, headers or salt were changed: they are not what the log commits to"
+    return "" if len(body) == size else f"size is {size}, and its body has {len(body)} bytes"
+
+
+def _sealed(row: tuple[Any, ...], sealed: bytes | None, vault: Vault | None) -> str:
+    _, size, commitment, body, headers, salt, data_key = row
     if headers is not None or salt is not None:
         return "its bytes are sealed, and yet headers or salt are there beside them"
     if sealed is None:

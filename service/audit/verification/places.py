@@ -74,7 +74,7 @@ def opened(place: Place) -> Iterator[Reader]:
 
 @contextmanager
 def _sqlite(place: Place) -> Iterator[Reader]:
-    sqlite3 = _library()
+    sqlite3 = library()
     mode = "immutable=1" if place.immutable else "mode=ro"
     try:
         with closing(sqlite3.connect(f"{Path(place.file or '').absolute().as_uri()}?{mode}", uri=True)) as connection:
@@ -88,7 +88,7 @@ def _sqlite(place: Place) -> Iterator[Reader]:
         raise EvidenceUnreadable(f"{place.file}: {error}") from error
 
 
-def _library() -> Any:
+def library() -> Any:
     """The library that the rest of Copydesk uses too, without what else that imports."""
     try:
         import pysqlite3.dbapi2 as library  # noqa: PLC0415 - it may be missing

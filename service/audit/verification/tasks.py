@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,15 +77,16 @@ class Worker:
         self.reader: Reader = self._stack.enter_context(opened(place))
         self.erasures = Erasures(self.reader)
         vault = Vault([SecretStr(key) for key in keys]) if keys else None
-        self._bytes = partial(payloads.problem, erasures=self.erasures, vault=vault)
+        self._bytes: events.Bytes = partial(payloads.problem, erasures=self.erasures, vault=vault)
         self._leaves_file = leaves_file
 
     def run(self, task: Task) -> Done:
         """Do one part."""
         done = Done(task)
         if task.kind == "leaves":
-            *args, offset = task.args
-            done.chunk = entries.look(self.reader, self.erasures, *args, exported=self._exported(args, offset))
+            epoch, start, sizes, offset = task.args
+            exported = self._exported(start, sizes, offset)
+            done.chunk = entries.look(self.reader, self.erasures, epoch, start, sizes, exported)
             found, done.chunk.findings = done.chunk.findings, []
             return done.take(found)
         if task.kind == "waiting":
@@ -95,19 +96,20 @@ class Worker:
         if task.kind == "apart":
             return done.take(apart.judge(self.reader, self._bytes))
         if task.kind == "events":
-            return done.take(events.judge(self.reader, *task.args, self._bytes))
-        judge = {"states": states.judge, "follow_ups": follow_ups.judge}[task.kind]
-        return done.take(judge(self.reader, *task.args))
+            low, high = task.args
+            return done.take(events.judge(self.reader, low, high, self._bytes))
+        if task.kind == "states":
+            return done.take(states.judge(self.reader, *task.args))
+        return done.take(follow_ups.judge(self.reader, *task.args))
 
     def close(self) -> None:
         """Close the record."""
         self._stack.close()
 
-    def _exported(self, args: list[Any], offset: int) -> bytes | None:
+    def _exported(self, start: int, sizes: Sequence[int], offset: int) -> bytes | None:
         """The leaf hashes that a bundle of a few entries has for a stretch; `offset` is where its epoch begins."""
         if self._leaves_file is None:
             return None
-        _, start, sizes = args
         with open(self._leaves_file, "rb") as opened_file:  # noqa: PTH123 - a path as text, from another process
             opened_file.seek((offset + start) * 32)
             return opened_file.read((max(sizes) - start) * 32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from service.audit.verification.findings import Finding
-from service.audit.verification.log_rows import LogRow, LogRows
+from service.audit.verification.log_rows import LogRow, LogRows, OfLog
 from service.audit.verification.roots import Roots
 from service.errors import NoteMalformed, NoteUnverified
 from service.merkle.notes import Head, Note, Verifier
@@ -77,7 +77,9 @@ class Trust:
         inside = [key for key in signers if key.text not in spans or spans[key.text].covers(epoch, size)]
         if not inside:
             names = ", ".join(key.name for key in signers)
-            self.findings.append(Finding("V4", where, f"the key {names} was not in use at size {size} of epoch {epoch}"))
+            self.findings.append(
+                Finding("V4", where, f"the key {names} was not in use at size {size} of epoch {epoch}")
+            )
         return head
 
     def _hint(self) -> str:
@@ -85,20 +87,27 @@ class Trust:
 
     def _told(self) -> Iterable[Finding]:
         """Each key's row is told by an entry of the trail, and each such entry has its row."""
-        told = {}
+        told: dict[str, OfLog] = {}
         for one in self._rows.told:
             if one.entry.action in ("key.added", "key.rotated"):
                 detail = one.entry.read()
                 told[str(detail.get("verifier") or detail.get("new"))] = one
         for row in self._rows.keys:
-            where, one = f"audit_keys {row.id}", told.pop(row.verifier, None)
-            if one is None:
+            where = f"audit_keys {row.id}"
+            if row.verifier not in told:
                 yield Finding("V4", where, "no entry of the trail tells of this key")
                 continue
+            one = told.pop(row.verifier)
             if row.added_at != one.entry.at:
                 yield Finding("V4", where, f"added_at is {row.added_at}, and the trail tells {one.entry.at}")
-            if one.epoch is not None and one.index is not None and not _begins(row.epoch, row.from_size, one.epoch, one.index):
-                yield Finding("V4", where, "epoch or from_size is not of the first head over the entry that tells of it")
+            if (
+                one.epoch is not None
+                and one.index is not None
+                and not _begins(row.epoch, row.from_size, one.epoch, one.index)
+            ):
+                yield Finding(
+                    "V4", where, "epoch or from_size is not of the first head over the entry that tells of it"
+                )
         for verifier, one in told.items():
             yield Finding("V4", f"audit_entries {one.entry.id}", f"the row of the key {verifier[:60]} is gone")
         yield from self._ends()
