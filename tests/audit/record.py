@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 
 from service import Transition, alert
 from service.arrivals import Arrival
-from service.audit import epochs, publication, ranges, sequencer
+from service.audit import publication, ranges, sequencer
 from service.audit.published import heads_in
 from service.audit.verification.findings import Report
 from service.audit.verification.places import Place
@@ -22,15 +23,16 @@ from service.intake.replay import Operator, replay_delivery, replay_event
 from service.merkle.leaves import actor_class
 from service.merkle.notes import Signer, Verifier
 from service.outcomes import FollowUp
+from service.payloads import Kept, seal
 from service.router import Verdict
-from service.store import Store, follow_up_rows, log_heads
+from service.store import Store, follow_up_rows
 from service.store.audit import entry, write_audit
 from service.store.follow_up_rows import Due, Ending
 from service.store.keep import keep
 from service.store.record import Told, plan, record
 from service.store.schema import audit_entries, deliveries, events, follow_ups, states, transitions
 from service.vault import Vault
-from tests.bodies import MODE, ORGANIZATION, STAGES, copy, door, order, wire
+from tests.bodies import MODE, STAGES, copy, door, order, wire
 from tests.rows import rows
 
 NAME = "example.com/copydesk"
@@ -166,8 +168,6 @@ def _attempt(store: Store, id_: int, now: Clock, ending: Ending, *, act: bool = 
 
 def _seal_later(store: Store, now: Clock) -> None:
     """Seal what was kept in the clear, for one delivery."""
-    from service.payloads import Kept, seal  # noqa: PLC0415 - beside its only use
-
     row = next(row for row in rows(store, deliveries) if row["topic"] == "orders.cancel")
     kept = seal(VAULT, Kept(*(row[name] for name in ("body", "headers", "salt", "data_key", "size", "commitment"))))
     with store.write() as connection:
@@ -209,8 +209,6 @@ def _take_bytes(connection: sa.Connection, ids: Sequence[int]) -> None:
 
 def door_with(vault: Vault) -> Any:
     """The door of an installation with encryption keys."""
-    from dataclasses import replace  # noqa: PLC0415 - beside its only use
-
     return replace(DOOR, vault=vault)
 
 
@@ -222,8 +220,6 @@ def let_in(
     bodies = [(topic, body if isinstance(body, bytes) else wire(body)) for topic, body in told]
     arrivals: list[Arrival] = [at.admit(topic, raw, '{"x": "y"}', at.keys[topic][0], now) for topic, raw in bodies]
     if origin != "webhook":
-        from dataclasses import replace  # noqa: PLC0415
-
         arrivals = [replace(one, origin="sweep") for one in arrivals]
     with store.write() as connection:
         keep(connection, arrivals)
@@ -239,20 +235,9 @@ def place_of(store: Store) -> Place:
 
 def verified(store: Store, *, published: Path | None = None, pinned: Sequence[Verifier] = (), **more: Any) -> Report:
     """What a verification finds."""
-    outside = [one.note for one in heads_in(published.read_text())] if published else []
-    texts = [_spelled(note) for note in outside]
-    return verify(Wish(place_of(store), pinned=pinned, outside=texts, processes=1, **more))
-
-
-def _spelled(note: Any) -> str:
-    from base64 import b64encode  # noqa: PLC0415
-
-    lines = [f"\N{EM DASH} {name} {b64encode(id_ + sig).decode()}\n" for name, id_, sig in note.signatures]
-    return f"{note.text}\n{''.join(lines)}"
+    outside = heads_in(published.read_text()) if published else []
+    return verify(Wish(place_of(store), pinned=pinned, outside=outside, processes=1, **more))
 
 
 def _at(second: int) -> str:
     return f"2026-03-02T08:00:{second:02d}.000Z"
-
-
-__all__ = ["ORGANIZATION", "epochs", "log_heads"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from service.audit.published import Published
 from service.audit.verification.findings import Finding
 from service.audit.verification.log_rows import CheckpointRow, LogRow, LogRows, OfLog
 from service.audit.verification.roots import Roots
 from service.audit.verification.trust import Trust
-from service.errors import NoteMalformed, NoteUnverified
-from service.merkle.notes import Head, Note
+from service.errors import NoteUnverified
+from service.merkle.notes import Head
 
 _MISSING = "its root cannot be computed, since entries before it are missing"
 
@@ -22,6 +23,8 @@ def judge(rows: LogRows, roots: Mapping[int, Roots], trust: Trust) -> Iterator[F
     for one in rows.checkpoints:
         yield from _checkpoint(one, logs.get(one.epoch), roots.get(one.epoch), trust)
     yield from _told_heads(rows)
+    if rows.logs and rows.logs[-1].closed_at is not None:
+        yield Finding("V9", f"audit_logs {rows.logs[-1].epoch}", "closed_at is set, and no epoch goes on")
     for before, after in zip((None, *rows.logs), rows.logs, strict=False):
         yield from _link(before, after, rows.told)
     yield from trust.findings
@@ -136,16 +139,11 @@ class Outside:
         self._roots, self._trust = roots, trust
         self._named = [one.entry.read() for one in rows.told if one.entry.action == "epoch.opened"]
 
-    def judge(self, text: str) -> str:
-        """What is wrong with one of them, against this log; empty for nothing.
-
-        Raises:
-            NoteMalformed: it is no head.
-        """
-        note = Note.from_text(text)
-        head = Head.from_text(note.text)
+    def judge(self, one: Published) -> str:
+        """What is wrong with one of them, against this log; empty for nothing."""
+        head = one.head
         try:
-            note.signed_by(self._trust.known.values())
+            one.note.signed_by(self._trust.known.values())
         except NoteUnverified as error:
             return f"{error}: this database is another log, or its key was exchanged"
         log = self._logs.get(head.origin)
@@ -171,12 +169,3 @@ class Outside:
         if head.size == size:
             return head.root.hex() == told.get("published_root")
         return local < head.size < size
-
-
-def where_of(text: str) -> str:
-    """How a head from outside is named."""
-    try:
-        head = Head.from_text(Note.from_text(text).text)
-    except NoteMalformed:
-        return "a head from outside"
-    return f"the head from outside of {head.origin} at size {head.size}"

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from service.audit.bundle import LEAVES, Manifest
+from service.audit.published import Published, heads_in
 from service.audit.verification import bundles, heads, log_rows, planning
 from service.audit.verification.entries import Chunk
 from service.audit.verification.findings import Finding, Report
@@ -21,8 +22,8 @@ from service.audit.verification.places import Place, Reader, opened
 from service.audit.verification.roots import Roots
 from service.audit.verification.tasks import Done, Task, Worker, begin, run
 from service.audit.verification.trust import Trust, heads_of
-from service.errors import EvidenceUnreadable, NoteMalformed
-from service.merkle.notes import Head, Note, Verifier
+from service.errors import EvidenceUnreadable
+from service.merkle.notes import Verifier
 
 # An entry that has no place so long after others got theirs was passed over.
 PASSED_OVER = timedelta(seconds=60)
@@ -42,7 +43,7 @@ class Wish:
         place: the database; None for a bundle.
         bundle: the directory of a bundle.
         pinned: keys that were got elsewhere than from the database.
-        outside: heads that were kept elsewhere, as signed notes.
+        outside: heads that were kept elsewhere.
         encryption_keys: open what is sealed, where they are given.
         processes: how many share the work.
         limit: violations to name.
@@ -51,7 +52,7 @@ class Wish:
     place: Place | None
     bundle: Path | None = None
     pinned: Sequence[Verifier] = ()
-    outside: Sequence[str] = ()
+    outside: Sequence[Published] = ()
     encryption_keys: tuple[str, ...] = ()
     processes: int = 2
     limit: int = 20
@@ -147,12 +148,12 @@ class _Run:
         return there
 
     def _leaves(self, rows: LogRows, there: dict[int, int]) -> Iterator[Task]:
-        outside = list(_sizes(self._wish.outside))
+        outside = [(one.head.origin, one.head.size) for one in self._wish.outside]
+        if self._manifest is not None and self._manifest.checkpoint:
+            outside += [(one.head.origin, one.head.size) for one in heads_in(self._manifest.checkpoint)]
         offset = 0
         for log in rows.logs:
             wanted = [size for origin, size in outside if origin == log.origin]
-            if self._manifest is not None:
-                wanted += [size for origin, size in _sizes([self._manifest.checkpoint or ""]) if origin == log.origin]
             count = there.get(log.epoch, 0)
             if count < log.size:
                 reason = f"epoch {log.epoch} has {log.size} leaves, and there are {count} entries"
@@ -211,13 +212,10 @@ class _Run:
             self._add(Finding("V3", "the head of the bundle", "its root is not that of the bundle's leaves"))
 
     def _outside(self, outside: Outside) -> None:
-        for text in self._wish.outside:
-            try:
-                problem = outside.judge(text)
-            except NoteMalformed as error:
-                raise EvidenceUnreadable(f"a head from outside: {error}") from None
-            if problem:
-                self._add(Finding("V5", heads.where_of(text), problem))
+        for one in self._wish.outside:
+            if problem := outside.judge(one):
+                where = f"the head from outside of {one.head.origin} at size {one.head.size}"
+                self._add(Finding("V5", where, problem))
         self.report.counts["heads from outside"] = len(self._wish.outside)
 
     def _gaps(self, rows: LogRows, trust: Trust) -> None:
@@ -283,15 +281,6 @@ def _here(args: Args, tasks: Iterable[Task]) -> Iterator[Done]:
             yield worker.run(task)
     finally:
         worker.close()
-
-
-def _sizes(notes: Sequence[str]) -> Iterator[tuple[str, int]]:
-    for text in notes:
-        try:
-            head = Head.from_text(Note.from_text(text).text)
-        except NoteMalformed:
-            continue
-        yield head.origin, head.size
 
 
 def _logs_of(manifest: Manifest) -> list[LogRow]:
