@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
+from service.masking import scrubbed
 from service.text import line
 
 # What differs between two failures of one cause: addresses, ids (ten letters and digits, UUIDs) and numbers.
@@ -59,8 +60,8 @@ def generalised(error: str) -> str:
 
 
 def blank(text: str) -> str:
-    """Cut an error to a line, whatever its length, and blank what looks like an e-mail address: it may quote one."""
-    return _EMAIL.sub("(address)", line(text))
+    """Cut an error to a line, and blank what looks like somebody's in it: it may quote the customer."""
+    return scrubbed(_EMAIL.sub("(address)", line(text)))
 
 
 def failure_cause(words: str, error: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
 import sqlalchemy as sa
 
-from service import settings
+from service import documents, settings
+from service.access import record_unmasking
 from service.cli.asked import (
     Shape,
     after_option,
@@ -20,9 +22,11 @@ from service.cli.asked import (
     say_where,
     shaped,
 )
-from service.cli.opening import reading
-from service.cli.output import Column, plain, print_facts, print_json, print_table, resource_id
-from service.errors import NotFound
+from service.cli.opening import kept, reading
+from service.cli.output import Column, plain, print_facts, print_json, print_table, resource_id, shown_metadata
+from service.cli.site import actor, by_option
+from service.errors import BodyUnreadable, NotFound
+from service.masking import masked
 from service.store import queries
 from service.store.listings import LISTINGS, Asked
 from service.vault import Vault
@@ -76,7 +80,10 @@ class Paging:
 @limit_option()
 @after_option
 @facets_option
-@click.option("--body", is_flag=True, help="With ID: the bytes of the newest delivery, as they came.")
+@click.option("--body", is_flag=True, help="With ID: the newest delivery's body, masked, as JSON.")
+@click.option("--unmask", is_flag=True, help="With --body: its exact bytes; asks for --reason, and is recorded.")
+@click.option("--reason", metavar="TEXT", help="Why, for the audit trail; with --unmask.")
+@by_option
 @shaped
 def command(  # noqa: PLR0913 - one for each option
     *,
@@ -88,6 +95,9 @@ def command(  # noqa: PLR0913 - one for each option
     after: str | None,
     counted: bool,
     body: bool,
+    unmask: bool,
+    reason: str | None,
+    by: str | None,
     shape: Shape,
 ) -> None:
     """List what happened, newest first; with ID, show one event and all that came of it."""
@@ -95,6 +105,11 @@ def command(  # noqa: PLR0913 - one for each option
         raise click.UsageError("an ID stands alone; filters are for the list")
     if body and (id is None or not shape.for_people):
         raise click.UsageError("--body goes with an ID, and without --json")
+    if unmask and not body:
+        raise click.UsageError("--unmask goes with --body")
+    if unmask:
+        _print_unmasked(id or 0, actor(by), _given(reason))
+        return
     if failed:
         given = {**given, "result": "failed"}
     with reading() as connection:
@@ -163,11 +178,39 @@ def _print_event(connection: sa.Connection, id_: int, *, as_json: bool) -> None:
     print_table(_FOLLOW_UPS, planned, title="Follow-ups")
 
 
+def _given(reason: str | None) -> str:
+    if not (reason and reason.strip()):
+        raise click.UsageError("--unmask needs a --reason, for the audit trail")
+    return reason.strip()
+
+
 def _print_body(connection: sa.Connection, id_: int) -> None:
-    delivery = queries.newest_delivery(connection, id_)
-    if delivery is None:
+    """Print what came, masked; what is not JSON holds nothing that could be told apart."""
+    try:
+        document = documents.parse(_body(connection, id_))
+    except BodyUnreadable as error:
+        raise NotFound(f"the body of event {id_} cannot be masked, {error}; --unmask shows its bytes") from error
+    click.echo(json.dumps(masked(document, shown_metadata()), indent=2))
+
+
+def _print_unmasked(id_: int, actor: str, reason: str) -> None:
+    """Print what came, byte by byte, once it is on the trail that somebody looked."""
+    with kept() as store:
+        with store.read() as connection:
+            event, body = queries.event(connection, id_), _body(connection, id_)
+        record_unmasking(store, actor, event.subject if event else f"events/{id_}", id_, reason)
+    click.echo(body, nl=False)
+
+
+def _body(connection: sa.Connection, id_: int) -> bytes:
+    """The newest body of an event that is kept.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if queries.newest_delivery(connection, id_) is None:
         raise NotFound(f"event {id_} is not kept")
     payload = queries.newest_payload(connection, id_, Vault(settings.load().encryption_keys))
     if payload is None:
         raise NotFound(f"the bytes of event {id_} are not kept any more")
-    click.echo(payload.body, nl=False)
+    return payload.body

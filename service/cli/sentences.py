@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from service.cli.output import showable
+
 # Each action in words; what has none is shown as names and values.
 _SENTENCES = {
     "received": "{topic} received",
@@ -23,6 +25,9 @@ _SENTENCES = {
     "copy.refused": "{source_order} not copied, refused: {error}",
     "copy.unavailable": "{source_order} not copied: {error}",
     "copy.unknown": "whether {source_order} was copied is not known: {error}",
+    "payload.unmasked": "the payload was looked at unmasked: {reason}",
+    "token.created": "token {token} made for {scopes}",
+    "token.revoked": "token {token} revoked",
     "copy.rehearsed": "dry run: would copy {source_order}: {reason}",
     "attempt.started": "{kind}, attempt {attempt}",
     "attempt.acting": "{kind}: going to {what}",
@@ -36,13 +41,14 @@ def sentence(action: str, actor: str, detail: Mapping[str, Any]) -> str:
     """What happened, in words; who did it where it was a person."""
     group, _, result = action.partition(".")
     told: dict[str, object] = {"before": "new", "reason": "no reason kept", **detail, "result": result}
+    told = showable(told)
     pattern = _SENTENCES.get(action, _ENDED if group == "attempt" else "")
     try:
         words = pattern.format(**told)
     except KeyError:
         words = ""
     if not words:
-        words = "  ".join([action, *(f"{name}={value}" for name, value in detail.items())])
+        words = "  ".join([action, *(f"{name}={value}" for name, value in showable(detail).items())])
     again = detail.get("again")
     by = "" if actor in _OURS else f" (by {actor})"
     return words + (f"; again {again}" if again else "") + by
