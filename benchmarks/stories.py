@@ -72,7 +72,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "audit_texts": ("rowid", "text"),
     "incidents": ("id", "fingerprint", "kind", "subject", "cause", "detail", "status", "count", "first_seen_at",
                   "last_seen_at", "resolved_at"),
-    "incident_subjects": ("incident_id", "subject", "count", "first_seen_at", "last_seen_at", "cured_at"),
+    "incident_subjects": ("incident_id", "subject", "detail", "count", "first_seen_at", "last_seen_at", "cured_at"),
 }  # fmt: skip
 _NUMBERED = ("events", "deliveries", "transitions", "follow_ups", "attempts", "audit_entries", "incidents")
 _IGNORED = ("orders.pending", "order_subscriptions.renewal")
@@ -245,10 +245,11 @@ class _Writer:
         salt = self._chance.randbytes(leaves.SALT_BYTES)
         headers = '{"content-type": "application/vnd.api+json", "x-commercelayer-topic": "' + topic + '"}'
         commitment = leaves.commit_to_payload(salt, headers, body)
-        self._row("deliveries", event_id, topic, origin, spell(self._now), verdict, reason, body, headers, salt,
-                  len(body), commitment, "0f1e2d3c4b5a")  # fmt: skip
+        id_ = self._row("deliveries", event_id, topic, origin, spell(self._now), verdict, reason, body, headers, salt,
+                        len(body), commitment, "0f1e2d3c4b5a")  # fmt: skip
         action = {"event": "received", "redelivery": "redelivered"}.get(verdict, "quarantined")
-        told = {"topic": topic, "origin": origin, "key": "0f1e2d3c4b5a", "reason": reason, **facts}
+        told = {"topic": topic, "origin": origin, "key": "0f1e2d3c4b5a", "reason": reason, "delivery": id_,
+                "size": len(body), **facts}  # fmt: skip
         self._entry(subject, "intake", action, told, event_id=event_id, payload=commitment)
 
     def _body(
@@ -298,9 +299,10 @@ class _Writer:
         result = self._chance.choice(_ANSWERS) if dead else made
         tries = 2 if slow else 1
         params = json.dumps({"source_order": self._id()})
-        id_ = self._row("follow_ups", identity, name, subject, cause, params, event_id, status, tries, 0, at, due,
+        id_ = self._row("follow_ups", identity, name, subject, cause, params, event_id, status, tries, 1, at, due,
                         until, at, result)  # fmt: skip
-        planned = {"kind": name, "cause": cause, "identity": identity, "params": params, "due_at": due}
+        planned = {"kind": name, "cause": cause, "identity": identity, "params": params, "due_at": due,
+                   "give_up_at": until}  # fmt: skip
         self._entry(subject, "intake", "follow_up.planned", planned, event_id=event_id, follow_up_id=id_)
         for number in range(1, tries + 1):
             worker = f"worker-{self._number % 3}"
@@ -308,10 +310,11 @@ class _Writer:
             word = ("refused" if dead else "done") if last else "unavailable"
             detail = result if last else self._chance.choice(_ANSWERS)
             request = self._id()
-            self._row("attempts", id_, number, 1, worker, at, at, at, word, detail, request)
+            self._row("attempts", id_, number, 1, worker, at, None, at, word, detail, request)
             told = {"kind": name, "attempt": number, "start": 1, "worker": worker}
             self._entry(subject, "worker", "attempt.started", told, follow_up_id=id_)
-            ended = told | {"detail": detail, "status": status if last else "planned", "request_id": request}
+            ended = told | {"detail": detail, "status": status if last else "planned", "request_id": request,
+                            "due_at": None if last else due}  # fmt: skip
             self._entry(subject, "worker", f"attempt.{word}", ended, follow_up_id=id_)
 
     def _error(self) -> str:
@@ -328,7 +331,7 @@ class _Writer:
         cause = f"failed: {generalised(reason)}"
         made = fingerprint("failure", "order_copies", cause, f"{self._number}")
         id_ = self._row("incidents", made, "failure", "order_copies", cause, reason, "resolved", 1, at, at, at)
-        self._row("incident_subjects", id_, f"order_copies/{copy}", 1, at, at, at)
+        self._row("incident_subjects", id_, f"order_copies/{copy}", reason, 1, at, at, at)
         told = {"kind": "failure", "about": "order_copies", "cause": cause, "detail": reason}
         self._entry(f"incidents/{id_}", "worker", "incident.opened", told)
         ended = {"why": "quiet", "lasted": "5 min", "count": 1}
