@@ -17,6 +17,7 @@ from service.events import Event
 from service.outcomes import Param
 from service.store.audit import entry, write_audit
 from service.store.bulk import Bulk
+from service.store.factories import project, told_by
 from service.store.incidents import cure
 from service.store.record import INTAKE, Told, record
 from service.store.schema import deliveries, events
@@ -66,6 +67,7 @@ def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt
     ]
     entries = [_received(a, r, a.received_at) for a, r in zip(arrivals, receipts, strict=True)]
     entries += record(connection, told, arrivals[0].received_at)
+    _project(connection, arrivals, receipts)
     _cure(connection, told, arrivals[0].received_at)
     write_audit(connection, entries)
     return receipts
@@ -102,6 +104,7 @@ def adopt(
             told = [Told(event_id, arrival.event.subject, arrival.verdict)]
             entries = record(connection, told, now)
             _cure(connection, told, now)
+            _project(connection, [arrival], [receipt])
     placed = sa.update(deliveries).where(deliveries.c.id == delivery_id)
     connection.execute(placed.values(verdict=receipt.verdict, event_id=receipt.event_id))
     commitment = connection.execute(_COMMITMENT, {"id": delivery_id}).scalar_one()
@@ -112,6 +115,16 @@ def adopt(
 def _cure(connection: sa.Connection, told: Sequence[Told], now: datetime) -> None:
     """End what the outcomes say is well again. A replay does not: it tells the past."""
     cure(connection, {cured.subject for one in told for cured in one.verdict.cured}, now, INTAKE)
+
+
+def _project(connection: sa.Connection, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
+    """Keep what new events say of order factories. A redelivery says nothing, as it does for states."""
+    told = [
+        told_by(arrival.event, receipt.event_id)
+        for arrival, receipt in zip(arrivals, receipts, strict=True)
+        if receipt.verdict == "event" and receipt.event_id is not None and arrival.event is not None
+    ]
+    project(connection, [row for row in told if row is not None])
 
 
 def _keep_events(connection: sa.Connection, arrivals: Sequence[Arrival]) -> dict[bytes, tuple[int, bool]]:

@@ -7,6 +7,7 @@ derived from them.
 
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
+from service.store.schema.factories import factories
 from service.store.schema.trail import audit_entries, audit_keys, audit_logs, checkpoints
 from service.store.schema.watch import incident_subjects, incidents
 from service.store.schema.webhooks import webhook_rotations, webhook_secrets
@@ -22,6 +23,7 @@ __all__ = [
     "checkpoints",
     "deliveries",
     "events",
+    "factories",
     "follow_ups",
     "incident_subjects",
     "incidents",
