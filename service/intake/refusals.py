@@ -17,6 +17,7 @@ from service.store.refusals import add_refusals
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 5.0
+API = "api"
 
 
 class Refusals:
@@ -49,6 +50,10 @@ class Refusals:
         """Count one refused request; `reason` is one of our own constant words."""
         self._counts[topic if topic in self._topics else "", reason] += 1
 
+    def count_access(self, reason: str) -> None:
+        """Count one refused request of the API, likewise, beside the topics: none of them is spelt so."""
+        self._counts[API, reason] += 1
+
     def close(self) -> None:
         """Write what is counted, then stop."""
         self._stop.set()
@@ -66,7 +71,7 @@ class Refusals:
             with self._store.write() as connection:
                 add_refusals(connection, counts, now)
                 for topic, reason in sorted(counts):
-                    if topic and reason == "bad signature":
+                    if topic not in ("", API) and reason == "bad signature":
                         plan(connection, alert(f"topics/{topic}", f"bad signatures {now:%Y-%m-%d}"), now, INTAKE)
         except Exception as error:  # noqa: BLE001 - whatever it was, the next round must find this thread alive
             self._counts.update(counts)
