@@ -11,6 +11,7 @@ CopydeskError
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
 ├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
+├── BadFilter                 a question to the record has a word, a value or a cursor that is wrong
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
 ├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
 └── OutsideError              an outside system (Commerce Layer, Slack)
@@ -25,6 +26,7 @@ CopydeskError
 from __future__ import annotations
 
 from http import HTTPStatus
+from collections.abc import Sequence
 
 
 class CopydeskError(Exception):
@@ -110,6 +112,22 @@ class Stopped(CopydeskError):
 
 class NotFound(CopydeskError):
     """A command asked for something that is not kept."""
+
+
+class BadFilter(CopydeskError):
+    """A question to the record that cannot be answered as it was asked.
+
+    Attributes:
+        parameter: the word that is wrong, such as `since` or `sort`.
+        message: what is wrong with it, in one sentence.
+        allowed: what could stand there, where that can be listed.
+    """
+
+    def __init__(self, parameter: str, message: str, allowed: Sequence[str] = ()) -> None:
+        self.parameter = parameter
+        self.message = message
+        self.allowed = tuple(allowed)
+        super().__init__(f"{parameter}: {message}" + (f"; one of {', '.join(self.allowed)}" if self.allowed else ""))
 
 
 class NotOffered(CopydeskError):
