@@ -142,9 +142,8 @@ def _boolean(text: str) -> bool:
 def _moment(text: str) -> datetime:
     """An ISO 8601 date or time; without a zone it is UTC, as at the provider."""
     try:
-        if _MOMENT.fullmatch(text) is None or not text.isascii():
-            raise ValueError
-        moment = datetime.fromisoformat(text)
+        # What has not the form of one is no time of day either.
+        moment = datetime.fromisoformat(text if _MOMENT.fullmatch(text) and text.isascii() else "")
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Unfit(f"{_short(text)} is not a time such as 2018-01-01T12:00:00.000Z", value=True) from None

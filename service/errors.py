@@ -25,8 +25,8 @@ CopydeskError
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from collections.abc import Sequence
+from http import HTTPStatus
 
 
 class CopydeskError(Exception):

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.errors import BadFilter
+from service.resources import FACTORY_TYPES
 from service.store import schema
 from service.store.listings.listing import Listing
 from service.store.listings.words import Exact, Group, Moment, Number, Subject, TypeOf, Word
@@ -108,6 +109,24 @@ STATES = Listing(
     order="-seen_at",
 )  # fmt: skip
 
+FACTORIES = Listing(
+    "factories",
+    schema.factories,
+    tuple(column.name for column in schema.factories.c if column.name != "place"),
+    "updated_at",
+    {
+        "subject": Subject(_own),
+        "kind": Exact("type", FACTORY_TYPES),
+        "status": Exact("status"),
+        "mode": Exact("mode", _MODES),
+        "event": Number("event_id"),
+        **_times("updated_at"),
+    },
+    ("kind", "status", "mode"),
+    key="subject",
+    order="subject",
+)
+
 FOLLOW_UPS = Listing(
     "follow_ups",
     schema.follow_ups,
@@ -186,7 +205,7 @@ INCIDENTS = Listing(
 LISTINGS: Mapping[str, Listing] = MappingProxyType({
     listing.name: listing
     for listing in (
-        EVENTS, DELIVERIES, TRANSITIONS, STATES, FOLLOW_UPS, ATTEMPTS, AUDIT_ENTRIES, INCIDENTS,
+        EVENTS, DELIVERIES, TRANSITIONS, STATES, FACTORIES, FOLLOW_UPS, ATTEMPTS, AUDIT_ENTRIES, INCIDENTS,
     )
 })  # fmt: skip
 

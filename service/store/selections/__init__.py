@@ -14,8 +14,8 @@ from service.store.selections.related import (
 )
 
 __all__ = [
-    "Known",
     "LISTED",
+    "Known",
     "Listed",
     "affected",
     "bodies",

@@ -68,7 +68,7 @@ def facet(
     counted = sa.func.count().label("count")
     query = sa.select(column, counted).select_from(listed.source).where(*listed.where, *wanted).group_by(column)
     found = connection.execute(query.order_by(counted.desc(), column).limit(limit))
-    return [(value, number) for value, number in found]  # noqa: C416 - rows are not pairs to mypy
+    return [(value, number) for value, number in found]
 
 
 def clauses(listed: Listed, kinds: Kinds, conditions: Sequence[Condition]) -> list[sa.ColumnElement[bool]]:

@@ -1,4 +1,4 @@
-"""The SQL of a condition. As at the provider, whose database compares so, NULL fits no comparison, `not_eq` included."""
+"""The SQL of a condition. NULL fits no comparison, not even `not_eq`, as in the provider's database."""
 
 from __future__ import annotations
 

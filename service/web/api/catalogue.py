@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
+from service.store.listings import LISTINGS
 from service.web.api.offers import Offer
 from service.web.api.own import OWN
 from service.web.api.provider import PROVIDER
 
-OFFERS: Mapping[str, Offer] = MappingProxyType({offer.type: offer for offer in (*PROVIDER, *OWN)})
+# Which list of the query layer has a resource's rows, and so understands its words.
+LISTS: Mapping[str, str] = MappingProxyType(
+    {name: name for name in LISTINGS}
+    | dict.fromkeys(("order_factories", "order_copies", "recurring_order_copies"), "factories")
+)
+
+
+def _with_words(offer: Offer) -> Offer:
+    return replace(offer, words=tuple(LISTINGS[LISTS[offer.type]].words)) if offer.type in LISTS else offer
+
+
+OFFERS: Mapping[str, Offer] = MappingProxyType({offer.type: _with_words(offer) for offer in (*PROVIDER, *OWN)})
 # https://docs.commercelayer.io/core/api-specification/pagination
 PAGE_SIZE, LARGEST_PAGE = 10, 25
 # Beyond, a list says how many there are, and a filter or page[after] leads there.

@@ -60,6 +60,7 @@ class Offer:
         listed: whether there is a list of all of them.
         retrieved: whether one has an address.
         ids: filters by ids of our own rows that are no attributes.
+        words: filters in the words of the commands.
     """
 
     type: str
@@ -70,6 +71,7 @@ class Offer:
     listed: bool = True
     retrieved: bool = True
     ids: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from service.web.api.problems import Problem, not_among, shortened
 Tree = dict[str, Any]
 DEEPEST_INCLUDE = 3
 MOST_FILTERS = 20
-_NAME = re.compile(r"(page|fields|filter\[q\])\[([^\[\]]*)\]")
+_NAME = re.compile(r"(page|fields|filter\[q\]|filter)\[([^\[\]]*)\]")
 _PAGE = re.compile(r"[0-9]{1,9}")
 _STORE_ID = re.compile(r"(?:[0-9]{1,18}-)?([0-9]{1,18})")
 
@@ -37,6 +37,7 @@ class Query:
         after: the id behind which a page begins; None for a numbered page.
         order: attribute and whether descending, the most significant first.
         conditions: filters, all of which must hold.
+        words: further ones, in the words of the commands.
         tree: what to include.
         fields: sparse fieldsets, by type.
         facets: the attributes whose values are to be counted.
@@ -50,6 +51,7 @@ class Query:
     after: int | None = None
     order: tuple[tuple[str, bool], ...] = ()
     conditions: tuple[Condition, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
     tree: Tree = field(default_factory=dict)
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
     facets: tuple[str, ...] = ()
@@ -70,7 +72,7 @@ class Query:
 Reader = Callable[[Query, Offer, str, str], Query]
 # What may be said of one resource, of a list of them, and of a list that a cursor goes through.
 ONE = ("include", "fields", "unmask", "reason")
-LIST = ("page[number]", "page[size]", "page[after]", "sort", "filter[q]", "include", "fields", "facets")
+LIST = ("page[number]", "page[size]", "page[after]", "sort", "filter[q]", "filter", "include", "fields", "facets")
 STORES = ("page[size]", "page[after]", "fields")
 LINKAGE: tuple[str, ...] = ("page[number]", "page[size]")
 
@@ -137,7 +139,7 @@ def read_id(offer: Offer, text: str) -> str | int:
 
 
 def _spelt(kind: str) -> str:
-    return {"filter[q]": "filter[q][…]", "fields": "fields[…]"}.get(kind, kind)
+    return kind + {"filter[q]": "[…]", "filter": "[…]", "fields": "[…]"}.get(kind, "")
 
 
 def _check_together(query: Query, seen: set[str]) -> None:
@@ -191,6 +193,14 @@ def _filter(query: Query, offer: Offer, name: str, value: str) -> Query:
     return replace(query, conditions=(*query.conditions, condition))
 
 
+def _word(query: Query, offer: Offer, name: str, value: str) -> Query:
+    """A filter in the words of the commands; what its value means is for the query layer to say."""
+    word = name.removeprefix("filter[").removesuffix("]")
+    if word not in offer.words:
+        raise not_among("FILTER_NOT_ALLOWED", "The filter", word, offer.words, source=name)
+    return replace(query, words={**query.words, word: value})
+
+
 def _include(query: Query, offer: Offer, name: str, value: str) -> Query:
     tree: Tree = {}
     for path in value.split(",") if value else ():
@@ -239,6 +249,7 @@ _READERS: Mapping[str, Reader] = {
     "page[after]": _after,
     "sort": _sort,
     "filter[q]": _filter,
+    "filter": _word,
     "include": _include,
     "fields": _fields,
     "facets": _facets,

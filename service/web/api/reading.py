@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import gevent
@@ -12,13 +13,15 @@ import sqlalchemy as sa
 
 from service import documents, payloads
 from service.conditions import Condition, holds_for_object
-from service.errors import BodyUnreadable, ConfigurationError
+from service.errors import BadFilter, BodyUnreadable, ConfigurationError
 from service.intake.door import MAX_PARSED_AT_ONCE
 from service.masking import masked
 from service.store import selections
+from service.store.listings import LISTINGS
+from service.store.listings.asking import conditions
 from service.store.selections import LISTED, Known
 from service.vault import Vault
-from service.web.api.catalogue import OFFERS
+from service.web.api.catalogue import LISTS, OFFERS
 from service.web.api.objects import Item
 from service.web.api.parameters import Query
 from service.web.api.problems import Problem
@@ -66,7 +69,7 @@ class Reading:
         ours = [one for one in query.conditions if kinds[one.names[0]] != "object"]
         others = [one for one in query.conditions if one not in ours]
         listed = LISTED[type_]
-        wanted = [*wanted, *selections.clauses(listed, kinds, ours)]
+        wanted = [*wanted, *selections.clauses(listed, kinds, ours), *self._words(type_)]
         number = selections.count(self.connection, listed, wanted)
         if others:
             return self._scanned(type_, wanted, others, number)
@@ -83,7 +86,7 @@ class Reading:
         if any(kinds[one.names[0]] == "object" for one in self.query.conditions):
             raise Problem("INVALID_FACET", "Facets go without a filter by metadata.", source="facets")
         listed = LISTED[type_]
-        wanted = [*wanted, *selections.clauses(listed, kinds, self.query.conditions)]
+        wanted = [*wanted, *selections.clauses(listed, kinds, self.query.conditions), *self._words(type_)]
         return {
             name: [
                 {"value": value, "count": number}
@@ -91,6 +94,15 @@ class Reading:
             ]
             for name in self.query.facets
         }
+
+    def _words(self, type_: str) -> list[sa.ColumnElement[bool]]:
+        if not self.query.words:
+            return []
+        try:
+            return conditions(self.connection, LISTINGS[LISTS[type_]], self.query.words, datetime.now(UTC))
+        except BadFilter as error:
+            told = f"{error.message}; one of {', '.join(error.allowed)}" if error.allowed else error.message
+            raise Problem("INVALID_FILTER_VALUE", f"{told}.", source=f"filter[{error.parameter}]") from None
 
     def one(self, type_: str, id_: str | int) -> Item | None:
         """The resource of this id; None where there is none."""
