@@ -9,6 +9,7 @@ CopydeskError
 ├── RequestRefused            an inbound request that is not authentic or not well framed (its HTTP status inside)
 ├── AccessRefused             a request of the API that may not have what it asks for (its HTTP status inside)
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
+├── TokenRefused              a token of the API cannot be made so
 ├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
 ├── BadFilter                 a question to the record has a word, a value or a cursor that is wrong
@@ -104,6 +105,10 @@ class AccessRefused(CopydeskError):
 
 class BodyUnreadable(CopydeskError):
     """An authentic body that cannot become an event; the message says why."""
+
+
+class TokenRefused(CopydeskError):
+    """A token of the API cannot be made as it is wanted; the message says why."""
 
 
 class Stopped(CopydeskError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from service import documents, payloads
 from service.conditions import Condition, holds_for_object
 from service.errors import BadFilter, BodyUnreadable, ConfigurationError
 from service.intake.door import MAX_PARSED_AT_ONCE
-from service.masking import masked
+from service.masking import masked, masked_attributes
 from service.store import selections
 from service.store.listings import LISTINGS
 from service.store.listings.asking import conditions
@@ -44,12 +44,14 @@ class Reading:
         vault: opens sealed bodies.
         query: what was asked.
         plain: whether payloads are shown as they came; whoever sets it has recorded that.
+        shown: keys of metadata whose values need no mask.
     """
 
     connection: sa.Connection
     vault: Vault
     query: Query
     plain: bool = False
+    shown: Collection[str] = ()
 
     def items(self, type_: str, rows: Iterable[Row], *, with_payload: bool = False) -> list[Item]:
         """Make resources of rows."""
@@ -163,7 +165,7 @@ class Reading:
                 "errors_log": errors if isinstance(errors, dict) else None,
                 "metadata": metadata if isinstance(metadata, dict) else {},
             }
-            item.values.update(told if self.plain else masked({"attributes": told})["attributes"])
+            item.values.update(told if self.plain else masked_attributes(told, self.shown))
 
     def _rests(self, items: Iterable[Item]) -> dict[int, dict[str, Any]]:
         """The attributes of kept bodies, by event."""
@@ -190,7 +192,7 @@ class Reading:
             sealed = kept.get(item.values["id"])
             document = None if sealed is None else _opened(self.vault, sealed)
             told = document if isinstance(document, dict) else None
-            item.values["payload"] = told if self.plain or told is None else masked(told)
+            item.values["payload"] = told if self.plain or told is None else masked(told, self.shown)
             gevent.sleep(0)
 
     def _add_affected(self, items: list[Item]) -> None:
@@ -204,7 +206,7 @@ def _item(type_: str, row: Row) -> Item:
     if type_ == "event_stores":
         return _change(values)
     if name := _JSON.get(type_):
-        values[name] = masked({"attributes": {name: json.loads(values[name])}})["attributes"][name]
+        values[name] = masked_attributes(json.loads(values[name]))
     if type_ == "events":
         values["metadata"] = {}
     meta = {"mode": row["mode"], "organization_id": row["organization"]} if "organization" in row else {}

@@ -34,17 +34,20 @@ class Records:
     Attributes:
         store: through connections whose statements run beside the loop, and end.
         public_url: what links begin with; empty where the request says it.
+        shown: keys of metadata whose values need no mask.
     """
 
     store: Store
     vault: Vault
     public_url: str
+    shown: frozenset[str]
     turns: BoundedSemaphore = field(default_factory=_turns)
 
     @classmethod
     def of(cls, settings: Settings, store: Store) -> Records:
         """For an installation."""
-        return cls(reader(store, QUERY_SECONDS), Vault(settings.encryption_keys), settings.public_url.rstrip("/"))
+        vault, public_url = Vault(settings.encryption_keys), settings.public_url.rstrip("/")
+        return cls(reader(store, QUERY_SECONDS), vault, public_url, frozenset(settings.shown_metadata))
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:

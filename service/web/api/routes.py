@@ -45,7 +45,8 @@ def asked(offer: Offer, kinds: Sequence[str]) -> tuple[Caller, Query]:
     caller = require("read")
     check_media_types()
     query = read(offer, request.args.items(multi=True), kinds)
-    if any(condition.predicate == JSON_CONT for condition in query.conditions):
+    shown = Services.of(current_app).records.shown
+    if any(one.predicate == JSON_CONT and not set(one.values[0]) <= shown for one in query.conditions):
         # Whoever may ask what stands in metadata learns it, one question at a time.
         caller.check("act")
     return caller, query
@@ -147,7 +148,8 @@ def linkage_view(offer: Offer, name: str) -> View:
 
 
 def _reading(connection: sa.Connection, query: Query, *, plain: bool = False) -> Reading:
-    return Reading(connection, Services.of(current_app).records.vault, query, plain)
+    records = Services.of(current_app).records
+    return Reading(connection, records.vault, query, plain, records.shown)
 
 
 def _found(reading: Reading, offer: Offer, id_: str | int) -> Item:
