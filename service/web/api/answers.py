@@ -22,8 +22,7 @@ _DETAILS = {
 
 def document(body: dict[str, Any], media_type: str = MEDIA_TYPE) -> Response:
     """A document with its strong ETag; 304 where the caller has it."""
-    # Not one byte above ASCII, and nothing that HTML would take for its own.
-    raw = json.dumps(body, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").encode()
+    raw = _bytes(body)
     response = Response(raw, content_type=media_type)
     response.headers["Vary"] = "Accept, Authorization"
     response.set_etag(hashlib.sha256(raw).hexdigest()[:32])
@@ -60,4 +59,9 @@ def of_http(error: HTTPException) -> Response:
 
 
 def _errors(errors: list[dict[str, Any]], status: int, headers: dict[str, str]) -> Response:
-    return Response(json.dumps({"errors": errors}), status, headers, content_type=MEDIA_TYPE)
+    return Response(_bytes({"errors": errors}), status, headers, content_type=MEDIA_TYPE)
+
+
+def _bytes(body: dict[str, Any]) -> bytes:
+    """JSON without one byte above ASCII, and without what HTML would take for its own."""
+    return json.dumps(body, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").encode()

@@ -22,7 +22,6 @@ CODES: Mapping[str, tuple[int, str]] = {
     "INVALID_FACET": (400, "Invalid facet"),
     "INVALID_VALUE": (400, "Invalid value"),
     "TOO_MANY_TO_SCAN": (400, "Too many to scan"),
-    "UNMASK_NEEDS_REASON": (400, "Bad request"),
     "BAD_REQUEST": (400, "Bad request"),
     "UNAUTHORIZED": (401, "Access denied"),
     "FORBIDDEN": (403, "Access denied"),

@@ -218,6 +218,8 @@ def _record_unmasking(caller: Caller, item: Item, query: Query) -> None:
     """Have it on the trail that somebody looks at what is masked, before they do."""
     event_id = item.values.get("event_id")
     caller.check("act")
+    if not (query.reason and query.reason.strip()):
+        raise Problem("INVALID_VALUE", "What is masked is shown for a reason: reason=WHY.", source="reason")
     if event_id is None:
         raise Problem("INVALID_VALUE", "No event is kept whose body could be shown.", source="unmask")
     subject = item.values.get("subject") or f"topics/{item.values.get('topic')}"
