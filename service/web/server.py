@@ -43,7 +43,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "keepalive": 2,
         "backlog": 2048,
         # Commerce Layer needs far less; what does not fit is not from there.
-        "limit_request_line": 2048,
+        "limit_request_line": 8190,
         "limit_request_fields": 50,
         "limit_request_field_size": 4096,
         "control_socket_disable": True,

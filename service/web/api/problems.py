@@ -23,7 +23,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "INVALID_VALUE": (400, "Invalid value"),
     "TOO_MANY_TO_SCAN": (400, "Too many to scan"),
     "BAD_REQUEST": (400, "Bad request"),
-    "UNAUTHORIZED": (401, "Access denied"),
+    "INVALID_TOKEN": (401, "Access denied"),
     "FORBIDDEN": (403, "Access denied"),
     "RECORD_NOT_FOUND": (404, "Record not found"),
     "METHOD_NOT_ALLOWED": (405, "Method not allowed"),
@@ -34,7 +34,7 @@ CODES: Mapping[str, tuple[int, str]] = {
 }
 BY_STATUS: Mapping[int, str] = {
     400: "BAD_REQUEST",
-    401: "UNAUTHORIZED",
+    401: "INVALID_TOKEN",
     403: "FORBIDDEN",
     404: "RECORD_NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",

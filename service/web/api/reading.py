@@ -22,7 +22,7 @@ from service.store.listings.asking import conditions
 from service.store.selections import LISTED, Known
 from service.vault import Vault
 from service.web.api.catalogue import LISTS, OFFERS
-from service.web.api.objects import Item
+from service.web.api.objects import Item, written
 from service.web.api.parameters import Query
 from service.web.api.problems import Problem
 
@@ -198,7 +198,9 @@ class Reading:
     def _add_affected(self, items: list[Item]) -> None:
         found = selections.affected(self.connection, [item.values["id"] for item in items], EACH_AFFECTED)
         for item in items:
-            item.values["affected"] = [dict(row) for row in found[item.values["id"]]]
+            item.values["affected"] = [
+                {name: written("", value) for name, value in row.items()} for row in found[item.values["id"]]
+            ]
 
 
 def _item(type_: str, row: Row) -> Item:
