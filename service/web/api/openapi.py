@@ -5,10 +5,11 @@ https://spec.openapis.org/oas/v3.1.0
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from service.conditions import BY_KIND
+from service.conditions import BY_KIND, LISTS, QUESTIONS, TRUTHS
 from service.web.api import schemas
 from service.web.api.catalogue import DEEPEST_ROW, LARGEST_PAGE, OFFERS, PAGE_SIZE
 from service.web.api.media import MEDIA_TYPE
@@ -52,7 +53,7 @@ def description(base: str) -> Json:
         "paths": dict(_paths()),
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": schemas.components(),
+            "schemas": schemas.components() | dict(_parameter_schemas()),
             "responses": {
                 status: {
                     "description": told,
@@ -105,7 +106,7 @@ def _get(
         without: refusals that cannot be.
         of: whose id the address names; None where it names none.
     """
-    parameters = [parameter for kind in allowed(offer, kinds) for parameter in _parameters(offer, kind)]
+    parameters = [*_parameters(offer, allowed(offer, kinds))]
     if of is not None:
         schema = _STORE_ID if of.type == "event_stores" else _NUMBER if of.numbered else _PROVIDER_ID
         parameters.insert(0, {**_ID, "schema": schema})
@@ -120,24 +121,68 @@ def _get(
     return {"get": operation}
 
 
-def _parameters(offer: Offer, kind: str) -> Iterable[Json]:
-    """What a kind of parameter comes to for a resource."""
-    if kind == "filter[q]":
-        for name, of in offer.filterable.items():
-            for predicate in BY_KIND[of]:
-                yield _parameter(f"filter[q][{name}_{predicate}]", {"type": "string"}, f"{name} {predicate}")
-    elif kind == "filter":
-        for word in offer.words:
-            yield _parameter(f"filter[{word}]", {"type": "string"}, "In the words of Copydesk's commands.")
-    elif kind == "fields":
-        for type_ in OFFERS:
-            told = f"Which fields of {type_} are shown, with commas."
-            yield _parameter(f"fields[{type_}]", {"type": "string"}, told)
-    else:
-        yield _parameter(kind, *_plain(offer, kind))
+def _parameters(offer: Offer, kinds: Iterable[str]) -> Iterable[Json]:
+    """What kinds of parameters come to for a resource: those with brackets are the members of one object."""
+    nested: dict[str, Json] = {}
+    for kind in kinds:
+        if kind.startswith("page["):
+            nested.setdefault("page", {})[kind[5:-1]] = _plain(offer, kind)
+        elif kind in _NESTED:
+            nested[kind] = schemas.ref(_NESTED[kind].format(offer.type))
+        else:
+            schema = _plain(offer, kind)
+            yield {"name": kind, "in": "query", "schema": schema, "description": schema["description"]}
+    for name, members in nested.items():
+        schema = members if "$ref" in members else _members(members)
+        told = {"name": name, "in": "query", "style": "deepObject", "explode": True, "schema": schema}
+        yield told | {"description": _TOLD[name]}
 
 
-def _plain(offer: Offer, kind: str) -> tuple[Json, str]:
+_TOLD = {
+    "page": "Which page.",
+    "fields": "Which fields are shown of a type, with commas.",
+    "filter": "Filters in the words of Copydesk's commands.",
+    "filter[q]": "Filters in the provider's words: attribute_predicate; attributes may be joined by _or_, and values of"
+    " most predicates by _any or _all.",
+}
+_TEXT = {"type": "string"}
+_VALUES: dict[str, Json] = {
+    "datetime": {"type": "string", "format": "date-time"},
+    "integer": {"type": "integer"},
+    "boolean": {"type": "string", "enum": ["true", "false"]},
+    "string": _TEXT,
+    "object": {"type": "string", "contentMediaType": "application/json"},
+}
+
+
+def _filters(offer: Offer) -> Json:
+    return {
+        f"{name}_{predicate}": _VALUES["boolean"]
+        if predicate in (*QUESTIONS, *TRUTHS)
+        else _TEXT
+        if predicate in LISTS
+        else _VALUES[kind]
+        for name, kind in offer.filterable.items()
+        for predicate in BY_KIND[kind]
+    }
+
+
+_NESTED = {"fields": "fields", "filter": "{}.words", "filter[q]": "{}.filters"}
+
+
+def _parameter_schemas() -> Iterable[tuple[str, Json]]:
+    yield "fields", _members(dict.fromkeys(OFFERS, _TEXT))
+    for offer in OFFERS.values():
+        if offer.listed:
+            yield f"{offer.type}.words", _members(dict.fromkeys(offer.words, _TEXT))
+            yield f"{offer.type}.filters", _members(_filters(offer))
+
+
+def _members(properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _plain(offer: Offer, kind: str) -> Json:
     names = {
         "sort": ([*offer.sortable, *(f"-{name}" for name in offer.sortable)], "By what it is sorted, with commas."),
         "include": ([*offer.includable], "What comes with it, with commas; paths have dots."),
@@ -145,24 +190,19 @@ def _plain(offer: Offer, kind: str) -> tuple[Json, str]:
     }
     if kind in names:
         known, told = names[kind]
-        return {"type": "string", "examples": known}, f"{told} There are {', '.join(known)}."
+        one = "|".join(map(re.escape, known))
+        # Paths of includes may go on, as far as what they lead to offers it.
+        one = rf"({one})" if kind != "include" else rf"({one})(\.[a-z_]+)*"
+        told = f"{told} There are {', '.join(known)}."
+        return {"type": "string", "pattern": f"^{one}(,{one})*$", "examples": [known[0]], "description": told}
+    cursor = _STORE_ID if offer.type == "event_stores" else _NUMBER
     return {
-        "page[number]": ({"type": "integer", "minimum": 1, "maximum": DEEPEST_ROW}, "The page."),
-        "page[size]": (
-            {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE},
-            "Resources a page.",
-        ),
-        "page[after]": (
-            _STORE_ID if offer.type == "event_stores" else _NUMBER,
-            "The id behind which the page begins; newest first, so that pages do not jump.",
-        ),
-        "unmask": ({"type": "string", "enum": ["true", "false"]}, "true: as it came; needs the scope act, a reason."),
-        "reason": ({"type": "string"}, "Why what is masked is looked at; it is kept on the trail."),
+        "page[number]": {"type": "integer", "minimum": 1, "maximum": DEEPEST_ROW, "description": "From 1."},
+        "page[size]": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE},
+        "page[after]": cursor | {"description": "The id behind which the page begins, so that pages do not jump."},
+        "unmask": _VALUES["boolean"] | {"description": "true: as it came; needs the scope act, and a reason."},
+        "reason": _TEXT | {"description": "Why what is masked is looked at; it is kept on the trail."},
     }[kind]
-
-
-def _parameter(name: str, schema: Json, told: str) -> Json:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": told}
 
 
 def _own_description() -> Json:
