@@ -190,9 +190,8 @@ def _plain(offer: Offer, kind: str) -> Json:
     }
     if kind in names:
         known, told = names[kind]
-        one = "|".join(map(re.escape, known))
         # Paths of includes may go on, as far as what they lead to offers it.
-        one = rf"({one})" if kind != "include" else rf"({one})(\.[a-z_]+)*"
+        one = "[a-z_.]+" if kind == "include" else f"({'|'.join(map(re.escape, known))})"
         told = f"{told} There are {', '.join(known)}."
         return {"type": "string", "pattern": f"^{one}(,{one})*$", "examples": [known[0]], "description": told}
     cursor = _STORE_ID if offer.type == "event_stores" else _NUMBER

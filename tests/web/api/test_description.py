@@ -39,7 +39,7 @@ IDS = {"order_factories": "AAAAAAAAAA", "order_copies": "AAAAAAAAAA", "recurring
        "orders": "OrderOneee", "order_subscriptions": "SubscrOnee"}  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
 def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A desk with something of everything, on each database."""
     if request.param == "sqlite":
@@ -70,7 +70,11 @@ def test_it_is_served_to_everybody(quick: Desk) -> None:
     assert json.loads(answer.data) == description("http://localhost")
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [("sqlite", name) for name in OPERATIONS] + [("postgresql", name) for name in OPERATIONS if name.count("/") < 4],
+    indirect=["asked"],
+)
 def test_whatever_is_asked_is_answered_as_described(asked: Desk, name: str) -> None:
     """Made-up requests, right and wrong ones, are answered with what the description says, and never with a 5xx."""
     operation = OPERATIONS[name]
@@ -79,7 +83,7 @@ def test_whatever_is_asked_is_answered_as_described(asked: Desk, name: str) -> N
         operation.as_strategy(generation_mode=GenerationMode.NEGATIVE),
     )
 
-    @settings(max_examples=5, phases=[Phase.generate], suppress_health_check=[*HealthCheck], deadline=None)
+    @settings(max_examples=3, phases=[Phase.generate], suppress_health_check=[*HealthCheck], deadline=None)
     @given(case=strategy, known=st.booleans())
     def ask(case: schemathesis.Case, known: bool) -> None:
         if known and "id" in (case.path_parameters or {}):
