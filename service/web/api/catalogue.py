@@ -18,8 +18,14 @@ LISTS: Mapping[str, str] = MappingProxyType(
 )
 
 
+# What looks into bodies has no SQL; `metadata` filters are for that.
+_PAYLOAD = "path"
+
+
 def _with_words(offer: Offer) -> Offer:
-    return replace(offer, words=tuple(LISTINGS[LISTS[offer.type]].words)) if offer.type in LISTS else offer
+    if offer.type not in LISTS:
+        return offer
+    return replace(offer, words=tuple(word for word in LISTINGS[LISTS[offer.type]].words if word != _PAYLOAD))
 
 
 OFFERS: Mapping[str, Offer] = MappingProxyType({offer.type: _with_words(offer) for offer in (*PROVIDER, *OWN)})

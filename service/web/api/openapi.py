@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.conditions import BY_KIND, LISTS, QUESTIONS, TRUTHS
+from service.topics import KNOWN_TOPICS
 from service.web.api import schemas
 from service.web.api.catalogue import DEEPEST_ROW, LARGEST_PAGE, OFFERS, PAGE_SIZE
 from service.web.api.media import MEDIA_TYPE
@@ -74,6 +75,7 @@ def _paths() -> Iterable[tuple[str, Json]]:
         for name, relation in offer.relations.items():
             yield f"{at}/{{id}}/{name}", _related(offer, name, relation)
             yield f"{at}/{{id}}/relationships/{name}", _linkage(offer, name, relation)
+    yield "/api/timeline/{type}/{id}", _timeline()
     yield "/api/openapi.json", {"get": _own_description()}
 
 
@@ -202,6 +204,25 @@ def _plain(offer: Offer, kind: str) -> Json:
         "unmask": _VALUES["boolean"] | {"description": "true: as it came; needs the scope act, and a reason."},
         "reason": _TEXT | {"description": "Why what is masked is looked at; it is kept on the trail."},
     }[kind]
+
+
+def _timeline() -> Json:
+    size = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE}
+    page = _members({"after": _TEXT, "size": size})
+    told = {"name": "page", "in": "query", "style": "deepObject", "explode": True, "schema": page}
+    refusals = {s: {"$ref": f"#/components/responses/{s}"} for s in _REFUSALS}
+    content = {MEDIA_TYPE: {"schema": schemas.happenings()}}
+    operation = {
+        "summary": "Everything about a subject, newest first; of an order or a subscription, about its copies too",
+        "tags": ["timeline"],
+        "parameters": [
+            {"name": "type", "in": "path", "required": True, "schema": {"type": "string", "enum": [*KNOWN_TOPICS]}},
+            {**_ID, "schema": _PROVIDER_ID},
+            told | {"description": "Which page: after what links.next says."},
+        ],
+        "responses": {"200": {"description": "Found.", "content": content}, **refusals},
+    }
+    return {"get": operation}
 
 
 def _own_description() -> Json:

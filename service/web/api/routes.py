@@ -14,7 +14,7 @@ from service.errors import StoreUnavailable
 from service.store import selections
 from service.store.selections import LISTED
 from service.web.access import require
-from service.web.api import answers, media, openapi, related
+from service.web.api import answers, media, openapi, related, timeline
 from service.web.api.catalogue import OFFERS
 from service.web.api.objects import Item, Writer, cursor_links, page_links, page_meta
 from service.web.api.offers import Offer
@@ -233,6 +233,16 @@ def _record_unmasking(caller: Caller, item: Item, query: Query) -> None:
 def _add(rule: str, name: str, view: View) -> None:
     # The reference asks for lists with and without a slash at the end.
     api.add_url_rule(rule, name, view, methods=["GET"], strict_slashes=False)
+
+
+@api.get("/timeline/<type_>/<id_>")
+def timeline_of(type_: str, id_: str) -> Response:
+    """Everything about a subject."""
+    require("read")
+    check_media_types()
+    after, size = timeline.paging(request.args.items(multi=True))
+    with Services.of(current_app).records.snapshot() as connection:
+        return answers.document(timeline.page(_reading(connection, Query()), type_, id_, base_url(), after, size))
 
 
 @api.get("/openapi.json")

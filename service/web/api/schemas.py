@@ -62,6 +62,19 @@ def linkage(relation: Relation) -> Json:
     return _closed({"data": data, "links": _LINKS, "meta": ref("list_meta")}, ("data", "links"))
 
 
+def happenings() -> Json:
+    """A document of a timeline."""
+    attributes = {"at": _TEXT | {"format": "date-time"}, "kind": _TEXT, "subject": _TEXT, "what": {"type": "object"}}
+    row = _closed({"links": _closed({"related": _TEXT}), "data": ref("identifier")})
+    one = {
+        "id": _TEXT,
+        "type": {"const": "happenings"},
+        "attributes": _closed(attributes),
+        "relationships": _closed({"row": row}),
+    }
+    return _closed({"data": {"type": "array", "items": _closed(one)}, "links": _LINKS})
+
+
 def _several(name: str) -> Json:
     return {"type": "array", "items": ref(name)}
 

@@ -122,3 +122,26 @@ def test_an_incident_says_whom_it_affects(told: Desk) -> None:
     affected = incident["attributes"]["affected"]
     assert [(one["subject"], one["count"], one["cured_at"]) for one in affected] == [(f"order_copies/{ID}", 1, None)]
     assert affected[0]["first_seen_at"].endswith("Z")
+
+
+def test_a_timeline_tells_everything_about_a_subject_page_by_page(told: Desk) -> None:
+    path: str | None = f"/api/timeline/order_copies/{ID}?page[size]=3"
+    found: list[Any] = []
+    while path:
+        document = told.read(path)
+        assert len(document["data"]) <= 3
+        found += document["data"]
+        path = document["links"].get("next", "").removeprefix("http://localhost")
+
+    kinds = {one["attributes"]["kind"] for one in found}
+    assert {"delivery", "transition", "follow_up", "attempt", "incident"} <= kinds
+    times = [one["attributes"]["at"] for one in found]
+    assert times == sorted(times, reverse=True)
+    assert len({one["id"] for one in found}) == len(found)
+    for one in found:
+        told.read(one["relationships"]["row"]["links"]["related"].removeprefix("http://localhost"))
+    of_order = told.read("/api/timeline/orders/OrdrOneeee?page[size]=25")["data"]
+    assert len(of_order) == len(found)
+    assert told.refused("/api/timeline/orders/Nobody", 404)
+    assert told.refused("/api/timeline/skus_/x")["code"] == "INVALID_ID"
+    assert told.refused(f"/api/timeline/order_copies/{ID}?page[after]=x")["source"] == {"parameter": "page[after]"}
