@@ -280,6 +280,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("follow_ups", schema=None) as batch_op:
+        batch_op.create_index("ix_follow_ups_event_id", ["event_id"], unique=False)
         batch_op.create_index(
             "ix_follow_ups_open",
             ["due_at"],
