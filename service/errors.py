@@ -4,17 +4,22 @@ CopydeskError
 ├── ConfigurationError        settings or handlers are wrong: no start, all mistakes in one message
 ├── StoreError
 │   ├── StoreUnusable         this database must not be used (newer schema, foreign file, affected library): no start
+│   │   └── LogBehind         its audit log lacks what was published, or tells another story: no start
 │   └── StoreUnavailable      it cannot be written just now (full, gone): 503, the sender comes again
 │       └── StoreLocked       another process is writing: a matter of milliseconds
 ├── RequestRefused            an inbound request that is not authentic or not well framed (its HTTP status inside)
 ├── AccessRefused             a request of the API that may not have what it asks for (its HTTP status inside)
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
 ├── TokenRefused              a token of the API cannot be made so
+├── NoteRefused               a signed note, or a key for one
+│   ├── NoteMalformed         it is not one
+│   └── NoteUnverified        no known key signed it, or a signature is wrong
 ├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
 ├── BadFilter                 a question to the record has a word, a value or a cursor that is wrong
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
 ├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
+├── EvidenceUnreadable        what was to be verified (a bundle, a note, a proof) cannot be read as that
 └── OutsideError              an outside system (Commerce Layer, Slack)
     ├── Refused               it said no: final, a person must look
     │   └── CredentialsRefused  our credentials, whatever was asked: everything waits for new ones
@@ -52,6 +57,10 @@ class StoreError(CopydeskError):
 
 class StoreUnusable(StoreError):
     """This database, or this database library, must not be used; the message says how to mend it."""
+
+
+class LogBehind(StoreUnusable):
+    """The audit log lacks what was published of it, as after a restored backup, or tells another story."""
 
 
 class StoreUnavailable(StoreError):
@@ -111,6 +120,18 @@ class TokenRefused(CopydeskError):
     """A token of the API cannot be made as it is wanted; the message says why."""
 
 
+class NoteRefused(CopydeskError):
+    """A signed note, or a key for one, is not to be relied on; the message says why."""
+
+
+class NoteMalformed(NoteRefused):
+    """It is no signed note, no head or no key."""
+
+
+class NoteUnverified(NoteRefused):
+    """No known key signed it, or a signature that says to be of a known key is not."""
+
+
 class Stopped(CopydeskError):
     """Told to stop in the middle of work that goes on another time."""
 
@@ -141,6 +162,10 @@ class NotOffered(CopydeskError):
 
 class NotRecorded(CopydeskError):
     """Something was done outside, or may have been, and the database could not take down how it ended."""
+
+
+class EvidenceUnreadable(CopydeskError):
+    """What was to be verified cannot be read as what it should be; that says nothing of its truth."""
 
 
 class OutsideError(CopydeskError):

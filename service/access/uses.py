@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime
 
 import structlog
@@ -12,6 +13,7 @@ from service.store import Store, api_tokens
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 5.0
+CLOSING_SECONDS = 2.0
 
 
 class Uses:
@@ -55,7 +57,11 @@ class Uses:
         """Write what is noted, then stop."""
         self._stop.set()
         self._thread.join(self._every)
+        deadline = time.monotonic() + CLOSING_SECONDS
         self.flush()
+        while self._noted and time.monotonic() < deadline:
+            time.sleep(0.05)
+            self.flush()
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from service.store.refusals import add_refusals
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 5.0
+CLOSING_SECONDS = 2.0
 API = "api"
 
 
@@ -58,7 +60,12 @@ class Refusals:
         """Write what is counted, then stop."""
         self._stop.set()
         self._thread.join(self._every)
+        deadline = time.monotonic() + CLOSING_SECONDS
         self.flush()
+        # There is no next time now, and the other web processes write theirs at this very moment.
+        while self._counts and time.monotonic() < deadline:
+            time.sleep(0.05)
+            self.flush()
         self._store.close()
 
     def flush(self) -> None:

@@ -42,7 +42,7 @@ PERSONAL: Json = {
     "metadata": {"who": WORD, EMAIL: [WORD, {"deep": WORD}], "cancel_source_order": True},
 }
 ERRORS: Json = {
-    "payment_method": [f"declined for {EMAIL}", f"call {PHONE}"],
+    "payment_method": [f"declined for {EMAIL} ({PHONE}), {TOKEN}", f"call {PHONE}"],
     "card": [f"{CARD} is expired", f"authorization failed: {TOKEN}"],
 }
 

@@ -142,7 +142,10 @@ def _calls(store: Store) -> Iterator[tuple[object, ...]]:
 
 
 def test_no_command_shows_a_canary(played: Played, run: Run) -> None:
-    """Every command that shows what is kept, as tables and as JSON."""
+    """Every command that shows what is kept, as tables and as JSON; what an operator wrote in a reason, likewise."""
+    reason = f"asked for by {canaries.EMAIL}, {canaries.PHONE}"
+    assert canaries.found(run("replay", 1, "--reason", reason)) == []
+    assert reason in rows(played.store, audit_entries)[-1]["detail"]
     calls = [*_calls(played.store)]
     assert len(calls) > 40
     shown = {call: canaries.found(run(*call)) for call in calls}
@@ -153,7 +156,10 @@ def test_what_is_masked_is_still_worth_reading(run: Run) -> None:
     """Errors stay readable, structure, ids, statuses and the switches of rules stay as they are."""
     told = json.loads(run("events", 1, "--body"))
     attributes = told["data"]["attributes"]
-    assert attributes["errors_log"]["payment_method"] == [f"declined for {MASKED_EMAIL}", "call masked"]
+    assert attributes["errors_log"]["payment_method"] == [
+        f"declined for {MASKED_EMAIL} (masked), masked",
+        "call masked",
+    ]
     assert attributes["metadata"]["cancel_source_order"] is True
     assert (told["data"]["id"], attributes["status"], attributes["errors_count"]) == ("Copy1", "failed", 2)
     assert told["data"]["relationships"]["source_order"]["data"] == {"type": "orders", "id": "qAlMhokOGm"}
