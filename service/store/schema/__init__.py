@@ -8,7 +8,7 @@ derived from them.
 from service.store.schema.access import api_tokens
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
-from service.store.schema.factories import factories
+from service.store.schema.factories import HERE, factories
 from service.store.schema.trail import audit_entries, audit_keys, audit_logs, checkpoints
 from service.store.schema.watch import incident_subjects, incidents
 from service.store.schema.webhooks import webhook_rotations, webhook_secrets
@@ -16,6 +16,7 @@ from service.store.schema.work import attempts, follow_ups, spends, told_runs, w
 
 __all__ = [
     "APPLICATION_ID",
+    "HERE",
     "Instant",
     "api_tokens",
     "attempts",

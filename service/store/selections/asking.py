@@ -35,15 +35,23 @@ def page(
         limit: no more than this.
         offset: how many rows are on the pages before.
     """
-    # As at the provider, whose database has nulls after all else, and before it when descending.
-    sorts = [
-        listed.columns[name].desc().nulls_first() if descending else listed.columns[name].asc().nulls_last()
-        for name, descending in order
-    ]
+    sorts = [_sorted(listed.columns[name], descending=descending) for name, descending in order]
+    sorts = sorts or [listed.columns[name].asc() for name in listed.first]
     downwards = order[-1][1] if order else listed.newest_first
+    sorts.append(listed.key.desc() if downwards else listed.key.asc())
+    # The keys alone first: pages before are turned in an index, without looking at a row or at what is joined to it.
+    keys = sa.select(listed.key).select_from(listed.among([*wanted, *sorts])).where(*listed.where, *wanted)
+    keys = keys.order_by(*sorts).limit(limit).offset(offset)
     query = sa.select(*(column.label(name) for name, column in listed.columns.items())).select_from(listed.source)
-    query = query.where(*listed.where, *wanted).order_by(*sorts, listed.key.desc() if downwards else listed.key)
-    return [*connection.execute(query.limit(limit).offset(offset)).mappings()]
+    return [*connection.execute(query.where(listed.key.in_(keys)).order_by(*sorts)).mappings()]
+
+
+def _sorted(column: sa.ColumnElement[Any], *, descending: bool) -> sa.UnaryExpression[Any]:
+    """As at the provider, whose database has nulls after all else, and before it when descending."""
+    plain = column.desc() if descending else column.asc()
+    if isinstance(column, sa.Column) and not column.nullable:
+        return plain
+    return plain.nulls_first() if descending else plain.nulls_last()
 
 
 def rows_where(connection: sa.Connection, listed: Listed, name: str, values: Collection[Any], limit: int) -> list[Row]:
@@ -56,7 +64,7 @@ def rows_where(connection: sa.Connection, listed: Listed, name: str, values: Col
 
 def count(connection: sa.Connection, listed: Listed, wanted: Sequence[sa.ColumnElement[bool]]) -> int:
     """How many rows are there on all pages?"""
-    query = sa.select(sa.func.count()).select_from(listed.source).where(*listed.where, *wanted)
+    query = sa.select(sa.func.count()).select_from(listed.among(wanted)).where(*listed.where, *wanted)
     return int(connection.execute(query).scalar_one())
 
 
@@ -66,7 +74,12 @@ def facet(
     """How often is there which value, the most frequent first?"""
     column = listed.columns[name]
     counted = sa.func.count().label("count")
-    query = sa.select(column, counted).select_from(listed.source).where(*listed.where, *wanted).group_by(column)
+    query = (
+        sa.select(column, counted)
+        .select_from(listed.among([column, *wanted]))
+        .where(*listed.where, *wanted)
+        .group_by(column)
+    )
     found = connection.execute(query.order_by(counted.desc(), column).limit(limit))
     return [(value, number) for value, number in found]
 

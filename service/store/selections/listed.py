@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 from service.store import schema
 from service.store.schema import attempts, audit_entries, deliveries, events, factories, follow_ups, incidents, states
 from service.store.schema import transitions as moves
 
 Column = sa.ColumnElement[Any]
+Clause = sa.ColumnElement[bool] | sa.TextClause
 
 
 @dataclass(frozen=True)
@@ -24,18 +26,29 @@ class Listed:
         columns: by the names of the attributes, and of ids that relationships are made of; in the order of rows.
         key: unique, and the last thing that rows are sorted by.
         where: what holds for every row.
+        joined: of `source`, the table that takes and adds no row, so that counting can do without it.
         hidden: columns that are filtered by and not read.
         far: what is reached by way of rows elsewhere: those rows, and their column.
         newest_first: how rows are sorted where nothing is said.
+        first: columns that lead there, without another order than the key's.
     """
 
     source: sa.FromClause
     columns: Mapping[str, Column]
-    key: Column
-    where: tuple[sa.ColumnElement[bool], ...] = ()
+    key: sa.Column[Any]
+    where: tuple[Clause, ...] = ()
+    joined: sa.Table | None = None
     hidden: Mapping[str, Column] = field(default_factory=dict)
     far: Mapping[str, tuple[sa.Select[Any], Column]] = field(default_factory=dict)
     newest_first: bool = True
+    first: tuple[str, ...] = ()
+
+    def among(self, clauses: Iterable[Any]) -> sa.FromClause:
+        """Where to look for rows: without what is joined, unless one of these is about it."""
+        if self.joined is None:
+            return self.source
+        about = (getattr(part, "table", None) for clause in clauses for part in visitors.iterate(clause))
+        return self.source if any(table is self.joined for table in about) else self.key.table
 
 
 def _of(table: sa.Table, *left_out: str, **named: Column) -> Listed:
@@ -56,16 +69,17 @@ def _end(ids: Column, type_: str, name: str) -> Column:
 
 _ENDS = {"source_order": "orders", "target_order": "orders", "order_subscription": "order_subscriptions"}
 _TOLD = sa.select(sa.literal(1)).where(events.c.subject == factories.c.subject)
-_HERE = sa.or_(factories.c.status.is_(None), factories.c.status != "destroyed")
+_HERE = sa.text(f"({schema.HERE.replace('status', 'factories.status')})")
 
 
-def _factories(*where: sa.ColumnElement[bool]) -> Listed:
+def _factories(*where: Clause) -> Listed:
     return Listed(
         factories.outerjoin(states, states.c.subject == factories.c.subject),
         {column.name: column for column in factories.c if column.name != "place"}
         | {f"{end}_id": states.c[f"{end}_id"] for end in _ENDS},
         factories.c.subject,
         (_HERE, *where),
+        states,
         {
             f"{end}_{name}": _end(states.c[f"{end}_id"], type_, column)
             for end, type_ in _ENDS.items()
@@ -81,6 +95,7 @@ def _factories(*where: sa.ColumnElement[bool]) -> Listed:
             )
         },
         newest_first=False,
+        first=("type",),
     )
 
 

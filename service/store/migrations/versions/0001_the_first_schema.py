@@ -249,10 +249,35 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("factories", schema=None) as batch_op:
-        batch_op.create_index("ix_factories_created_at", ["created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_factories_created_at",
+            ["created_at", "id", "subject", "type"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
         batch_op.create_index("ix_factories_id", ["id"], unique=False)
-        batch_op.create_index("ix_factories_status", ["status"], unique=False)
-        batch_op.create_index("ix_factories_updated_at", ["updated_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_factories_status",
+            ["status", "type", "updated_at", "subject"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_type",
+            ["type", "subject", "status", "updated_at", "created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_updated_at",
+            ["updated_at", "id", "subject", "type", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
 
     op.create_table(
         "follow_ups",
