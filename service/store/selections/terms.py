@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from service.conditions import Condition
 
@@ -32,8 +34,22 @@ def _literal(text: str) -> str:
     return text.replace(_ESCAPE, _ESCAPE * 2).replace("%", rf"{_ESCAPE}%").replace("_", rf"{_ESCAPE}_")
 
 
+class _Like(FunctionElement[bool]):
+    """LIKE without regard to case. SQLite's is that by itself; SQLAlchemy would make it slow with lower() around it."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(_Like)
+def _ilike(element: _Like, compiler: Any, **how: Any) -> str:
+    column, pattern = element.clauses
+    word = "LIKE" if compiler.dialect.name == "sqlite" else "ILIKE"
+    return rf"({compiler.process(column, **how)} {word} {compiler.process(pattern, **how)} ESCAPE '{_ESCAPE}')"
+
+
 def _like(column: Column, pattern: str) -> Clause:
-    return column.ilike(pattern, escape=_ESCAPE)
+    return _Like(column, sa.literal(pattern, sa.Text))
 
 
 _COMPARED: Mapping[str, Callable[[Column, Any], Clause]] = {
