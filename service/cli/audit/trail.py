@@ -31,6 +31,10 @@ _SENTENCES = {
     "copy.unavailable": "{source_order} not copied: {error}",
     "copy.unknown": "whether {source_order} was copied is not known: {error}",
     "copy.rehearsed": "dry run: would copy {source_order}: {reason}",
+    "key.added": "the log is signed by {verifier}",
+    "key.rotated": "the log is signed by {new} in place of {old}",
+    "checkpoint.time": "the head of {size} entries published",
+    "epoch.opened": "{origin} begins after {local_size} entries: {reason}",
     "attempt.started": "{kind}, attempt {attempt}",
     "attempt.acting": "{kind}: going to {what}",
 }
