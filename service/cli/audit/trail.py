@@ -34,6 +34,10 @@ _SENTENCES = {
     "token.created": "token {token} made for {scopes}",
     "token.revoked": "token {token} revoked",
     "copy.rehearsed": "dry run: would copy {source_order}: {reason}",
+    "key.added": "the log is signed by {verifier}",
+    "key.rotated": "the log is signed by {new} in place of {old}",
+    "checkpoint.time": "the head of {size} entries published",
+    "epoch.opened": "{origin} begins after {local_size} entries: {reason}",
     "attempt.started": "{kind}, attempt {attempt}",
     "attempt.acting": "{kind}: going to {what}",
 }
