@@ -48,6 +48,16 @@ def reading() -> Iterator[sa.Connection]:
         yield connection
 
 
+def span(text: str) -> timedelta | None:
+    """Read an age such as 2h or 7d; None where it is none.
+
+    Raises:
+        OverflowError: it is longer than spans go.
+    """
+    age = _AGE.fullmatch(text)
+    return timedelta(**{_UNITS[age[2]]: int(age[1])}) if age else None
+
+
 class Since(click.ParamType[datetime]):
     """An age such as 2h or 7d, or a time in ISO 8601; without a zone it is UTC."""
 
@@ -61,11 +71,11 @@ class Since(click.ParamType[datetime]):
         """Read it as a time."""
         if isinstance(value, datetime):
             return value
-        if age := _AGE.fullmatch(value):
-            try:
-                return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
-            except OverflowError:
-                self.fail(f"{value!r} is longer ago than the calendar goes", param, ctx)
+        try:
+            if (age := span(value)) is not None:
+                return datetime.now(UTC) - age
+        except OverflowError:
+            self.fail(f"{value!r} is longer ago than the calendar goes", param, ctx)
         try:
             time = datetime.fromisoformat(value)
             return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
