@@ -70,7 +70,7 @@ def replayed(subject: str, entries: Sequence[Told]) -> tuple[Any, ...]:
         times[at] = spelled
         orders = told.get("source_order"), told.get("target_order"), told.get("order_subscription")
         after, _, _ = advance(state, Transition(subject, told.get("status", ""), at, *orders))
-        if after != state:
+        if after is not state and after != state:
             state, event_id, seen_at = after, entry.event_id, entry.at
     if state is None:
         raise TypeError("no entries to replay")
