@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from service.arrivals import Arrival, Receipt
 from service.events import Event
 from service.outcomes import Param
+from service.store import tombstones
 from service.store.audit import entry, write_audit
 from service.store.bulk import Bulk
 from service.store.incidents import cure
@@ -46,9 +47,12 @@ _DELIVERIES = Bulk(deliveries, [c.name for c in deliveries.c if c.name != "id"])
 def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt]:
     """Write arrivals with everything that follows from them, inside the caller's transaction.
 
+    Of those about an erased subject nothing follows, and their bytes are not kept.
+
     Returns:
         One receipt for each arrival, in their order. They are true once the transaction has committed.
     """
+    arrivals = tombstones.without_erased(connection, arrivals)
     known = _keep_events(connection, arrivals)
     receipts, first = [], set()
     for arrival in arrivals:
@@ -65,6 +69,8 @@ def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt
         if receipt.verdict == "event" and receipt.event_id is not None and arrival.event is not None
     ]
     entries = [_received(a, r, a.received_at) for a, r in zip(arrivals, receipts, strict=True)]
+    kept = [(a, r.event_id) for a, r in zip(arrivals, receipts, strict=True)]
+    entries += tombstones.erased_again(connection, kept, arrivals[0].received_at, INTAKE)
     entries += record(connection, told, arrivals[0].received_at)
     _cure(connection, told, arrivals[0].received_at)
     write_audit(connection, entries)
@@ -87,6 +93,7 @@ def adopt(
     Returns:
         What became of it, true once the transaction has committed; None where somebody else was quicker.
     """
+    (arrival,) = tombstones.without_erased(connection, [arrival])
     # Locks the row, on PostgreSQL too: a second worker waits here and then finds another verdict.
     claim = sa.update(deliveries).values(reason=arrival.reason and line(arrival.reason))
     claim = claim.where(deliveries.c.id == delivery_id, deliveries.c.verdict == verdict)
@@ -102,8 +109,11 @@ def adopt(
             told = [Told(event_id, arrival.event.subject, arrival.verdict)]
             entries = record(connection, told, now)
             _cure(connection, told, now)
-    placed = sa.update(deliveries).where(deliveries.c.id == delivery_id)
-    connection.execute(placed.values(verdict=receipt.verdict, event_id=receipt.event_id))
+    placed: dict[str, Any] = {"verdict": receipt.verdict, "event_id": receipt.event_id}
+    if tombstones.is_erased(arrival) and arrival.event is not None:
+        placed |= tombstones.NOTHING
+        entries.append(tombstones.erased_again_at(arrival.event.subject, delivery_id, receipt.event_id, now, actor))
+    connection.execute(sa.update(deliveries).where(deliveries.c.id == delivery_id).values(placed))
     commitment = connection.execute(_COMMITMENT, {"id": delivery_id}).scalar_one()
     write_audit(connection, [_received(arrival, receipt, now, actor, commitment), *entries])
     return receipt

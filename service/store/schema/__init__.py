@@ -7,6 +7,7 @@ derived from them.
 
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
+from service.store.schema.privacy import holds, tombstone_keys, tombstones
 from service.store.schema.trail import audit_entries, audit_keys, audit_logs, checkpoints
 from service.store.schema.watch import incident_subjects, incidents
 from service.store.schema.webhooks import webhook_rotations, webhook_secrets
@@ -23,6 +24,7 @@ __all__ = [
     "deliveries",
     "events",
     "follow_ups",
+    "holds",
     "incident_subjects",
     "incidents",
     "insert",
@@ -32,6 +34,8 @@ __all__ = [
     "spends",
     "states",
     "told_runs",
+    "tombstone_keys",
+    "tombstones",
     "transitions",
     "watermarks",
     "webhook_rotations",

@@ -56,6 +56,13 @@ deliveries = table(
     one_of("verdict", "event", "redelivery", "quarantine", "deferred"),
     one_of("origin", "webhook", "sweep"),
     Index("ix_deliveries_event_id", "event_id"),
+    # The oldest bytes that are kept: retention begins there.
+    Index(
+        "ix_deliveries_kept",
+        "received_at",
+        sqlite_where=sa.text("body IS NOT NULL"),
+        postgresql_where=sa.text("body IS NOT NULL"),
+    ),
     Index(
         "ix_deliveries_apart",
         "id",
