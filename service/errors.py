@@ -10,6 +10,7 @@ CopydeskError
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
 ├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
+├── NotErased                 what was to be erased is held, or work on it is under way: nothing was erased
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
 ├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
 ├── EvidenceUnreadable        what was to be verified (a bundle, a note, a proof) cannot be read as that
@@ -81,6 +82,10 @@ class Stopped(CopydeskError):
 
 class NotFound(CopydeskError):
     """A command asked for something that is not kept."""
+
+
+class NotErased(CopydeskError):
+    """What was to be erased is held, or work on it is under way; nothing was erased, and the message says which."""
 
 
 class NotOffered(CopydeskError):

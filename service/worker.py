@@ -23,6 +23,7 @@ from service.follow_ups.attempt import attempt
 from service.follow_ups.moves import Tools
 from service.intake import Door
 from service.intake.deferred import read_deferred
+from service.privacy import schedules as privacy_schedules
 from service.router import Router
 from service.settings import Settings
 from service.store import Store, connections, follow_up_rows, heartbeats, open_store
@@ -129,8 +130,9 @@ class Worker:
             log.info("worker stopped", worker=self.name)
 
     def _schedule(self) -> None:
-        """What is done by the clock, where there are credentials: sweeps, the circuit watch, rotations."""
+        """What is done by the clock: retention; with credentials also sweeps, the circuit watch, rotations."""
         tools = self._tools
+        privacy_schedules.schedule(self._engine, tools.settings, self._store, self.name, self._stop)
         if (client := tools.commerce_layer) is None:
             return
         budget = SharedBudget(tools.settings, self._store)

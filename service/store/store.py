@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -15,6 +17,8 @@ from service.store import checks, connections, migrate
 
 # After these, SQLite's own documentation and our fault runs say: close the connection and open another.
 _SUSPECT = ("disk I/O", "malformed", "full", "readonly", "not a database")
+# Readers look for milliseconds; one that stays longer is told to whoever asked.
+_CUTS, _CUT_PAUSE = 20, 0.1
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,41 @@ class Store:
             connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
         finally:
             connection.close()
+
+    def cut_wal(self) -> bool:
+        """Copy the WAL into the file and cut it to nothing, so that no older page is left in it; SQLite only.
+
+        Returns:
+            False where a reader or writer was in the way all the time.
+
+        Raises:
+            StoreUnavailable: the database cannot be written just now.
+        """
+        for _ in range(_CUTS):
+            busy, *_rest = self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+            if not busy:
+                return True
+            time.sleep(_CUT_PAUSE)
+        return False
+
+    def vacuum(self) -> None:
+        """Write the whole file anew; nobody else writes meanwhile. SQLite only.
+
+        Raises:
+            StoreUnavailable: somebody else reads or writes, or there is no room for the copy.
+        """
+        self._run("VACUUM")
+
+    def _run(self, statement: str) -> tuple[Any, ...]:
+        """Run a statement of SQLite's that must stand outside a transaction; its first row."""
+        connection = self.engine.raw_connection()
+        try:
+            row: tuple[Any, ...] | None = connection.cursor().execute(statement).fetchone()
+        except connections.sqlite3.OperationalError as error:
+            raise self._unavailable(sa.exc.OperationalError(statement, None, error)) from error
+        finally:
+            connection.close()
+        return row or ()
 
     def close(self) -> None:
         """Close every connection; on SQLite the last one out checkpoints the WAL."""
