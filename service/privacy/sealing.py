@@ -36,12 +36,13 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How payloads are kept; `looked_at` is less than all of them where there was no time for more."""
+    """How payloads are kept; `cut_short` where there was no time to look at more than the oldest."""
 
     plain: int
     under_old: int
     sealed: int
     looked_at: int
+    cut_short: bool = False
 
 
 def bring_up_to_date(
@@ -76,7 +77,7 @@ def standing(store: Store, vault: Vault, enough: Callable[[], bool] = lambda: Fa
     plain = under_old = sealed = looked_at = 0
     for rows in _keys(store):
         if enough():
-            break
+            return Standing(plain, under_old, sealed, looked_at, cut_short=True)
         looked_at += len(rows)
         plain += sum(row.data_key is None for row in rows)
         current = sum(row.data_key is not None and vault.is_current(row.data_key) for row in rows)

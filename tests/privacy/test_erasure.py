@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from service.arrivals import Arrival
 from service.audit import ranges
-from service.errors import NotErased
+from service.errors import NotErased, NotFound
 from service.incidents import Occurrence
 from service.intake.deferred import read_deferred
+from service.intake.replay import Operator, replay_event
 from service.merkle import leaves
 from service.privacy import erasure, plan
 from service.store import Store, holds, incident_alerts, queries
@@ -147,6 +149,25 @@ def test_what_comes_again_is_a_redelivery_and_brings_nothing_back(store: Store) 
     assert {one["basis"] for one in told} == {"request", "erased before"}
 
 
+def test_a_replay_that_had_read_the_bytes_already_brings_nothing_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The erasure comes between its look and its transaction."""
+    tell_story(store)
+    end_work(store)
+    door = bodies.door()
+    understand = door.understand
+
+    def erased_meanwhile(arrival: Arrival) -> Arrival:
+        erase(store, MINE[0])
+        return understand(arrival)
+
+    monkeypatch.setattr(type(door), "understand", lambda _door, arrival: erased_meanwhile(arrival))
+    with pytest.raises(NotFound, match="was erased"):
+        replay_event(store, door, 1, Operator("Robin"))
+    assert [name for name in NAMES if name in everything(store)] == []
+
+
 def test_an_event_that_is_erased_is_known_though_its_identity_is_another(store: Store) -> None:
     """A sweep asks by the identity that the provider's answer has, and must not take it for news."""
     tell_story(store)
@@ -259,7 +280,7 @@ def test_not_a_byte_is_left_in_the_files(sqlite_store: Store, look: Callable[[st
     assert all(look(name) for name in NAMES)
     erase(sqlite_store, MINE[0])
     assert sqlite_store.cut_wal()
-    assert {name: look(name) for name in NAMES} == dict.fromkeys(NAMES, set())
+    assert {name: look(name) for name in NAMES} == {key: set() for key in NAMES}
     assert look("Other00000")
     with sqlite_store.read() as connection:
         assert connection.execute(sa.text("PRAGMA quick_check")).scalar() == "ok"
