@@ -30,7 +30,7 @@ BASIS = "retention"
 # The subject of the trail under which bodies go by the clock.
 ABOUT = "retention/bodies"
 # A transaction of either takes tens of milliseconds: deliveries wait two seconds at most.
-_BODIES, _SUBJECTS = 200, 100
+_BODIES, _SUBJECTS = 200, 40
 _KEPT = sa.text("deliveries.body IS NOT NULL")
 _D, _E = deliveries.c, events.c
 

@@ -23,6 +23,9 @@ from service.vault import Vault
 # Keys are small, and so are most bodies; of large ones, few.
 _TOGETHER, _TOGETHER_BYTES = 200, 4 << 20
 _D = deliveries.c
+# Compiled once, run for many rows.
+_SET_KEY = sa.update(deliveries).where(_D.id == sa.bindparam("row")).values(data_key=sa.bindparam("to_data_key"))
+_SET = _SET_KEY.values(body=sa.bindparam("to_body"), headers=None, salt=None)
 Progress = Callable[[int], object]
 
 
@@ -121,38 +124,45 @@ def _few(rows: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 
 def _rewrap(store: Store, keys: dict[int, tuple[bytes, bytes]]) -> int:
     """Put wrapped keys in the place of others; one that was changed or erased meanwhile stays as it is."""
-    done = 0
     with store.write() as connection:
-        for id_, (before, after) in keys.items():
-            same = sa.update(deliveries).where(_D.id == id_, _D.data_key == before)
-            done += connection.execute(same.values(data_key=after)).rowcount
-    return done
+        now = connection.execute(sa.select(_D.id, _D.data_key).where(_D.id.in_(keys)).with_for_update()).all()
+        same = [row.id for row in now if row.data_key is not None and bytes(row.data_key) == keys[row.id][0]]
+        if same:
+            connection.execute(_SET_KEY, [{"row": id_, "to_data_key": keys[id_][1]} for id_ in same])
+    return len(same)
 
 
 def _seal(store: Store, vault: Vault, ids: list[int], actor: str, now: datetime) -> int:
-    query = sa.select(_D.id, _D.body, _D.headers, _D.salt, _D.size, _D.commitment).where(
-        _D.id.in_(ids), _D.body.is_not(None)
-    )
+    still = sa.select(_D.id).where(_D.id.in_(ids), _D.body.is_not(None), _D.data_key.is_(None))
+    columns = (_D.body, _D.headers, _D.salt, _D.size, _D.commitment, _D.event_id, _D.topic)
     with store.read() as connection:
-        rows = connection.execute(query.where(_D.data_key.is_(None))).all()
+        rows = {row.id: row for row in connection.execute(still.add_columns(*columns))}
     # The slow part, before any lock is taken.
     sealed = {
-        row.id: payloads.seal(vault, Kept(row.body, row.headers, row.salt, None, row.size, row.commitment))
-        for row in rows
+        id_: payloads.seal(vault, Kept(row.body, row.headers, row.salt, None, row.size, row.commitment))
+        for id_, row in rows.items()
     }
     with store.write() as connection:
-        entries = [_sealed(connection, id_, one, actor, now) for id_, one in sealed.items()]
-        write_audit(connection, [one for one in entries if one is not None])
-    return sum(one is not None for one in entries)
+        # What was erased or sealed meanwhile stays as it is.
+        plain = sorted(connection.execute(still.with_for_update()).scalars())
+        if not plain:
+            return 0
+        connection.execute(
+            _SET, [{"row": id_, "to_body": sealed[id_].body, "to_data_key": sealed[id_].data_key} for id_ in plain]
+        )
+        whose = _subjects(connection, {rows[id_].event_id for id_ in plain})
+        write_audit(connection, [_entry(rows[id_], sealed[id_], whose, actor, now) for id_ in plain])
+    return len(plain)
 
 
-def _sealed(connection: sa.Connection, id_: int, to: Kept, actor: str, now: datetime) -> dict[str, Any] | None:
-    """Put the sealed bytes in the place of the plain ones; None where these are gone, or sealed already."""
-    plain = sa.update(deliveries).where(_D.id == id_, _D.data_key.is_(None), _D.body.is_not(None))
-    values = {"body": to.body, "headers": to.headers, "salt": to.salt, "data_key": to.data_key}
-    row = connection.execute(plain.values(values).returning(_D.event_id, _D.topic)).one_or_none()
-    if row is None:
-        return None
-    whose = connection.execute(sa.select(events.c.subject).where(events.c.id == row.event_id)).scalar_one_or_none()
-    told = entry(now, whose or f"topics/{row.topic}", actor, "payload.sealed", {"delivery": id_}, event_id=row.event_id)
+def _subjects(connection: sa.Connection, event_ids: set[int | None]) -> dict[int | None, str]:
+    """Of these events; an erasure may have given them another name since they were looked at."""
+    query = sa.select(events.c.id, events.c.subject).where(events.c.id.in_([id_ for id_ in event_ids if id_]))
+    return {row.id: row.subject for row in connection.execute(query)}
+
+
+def _entry(row: sa.Row[Any], to: Kept, whose: dict[int | None, str], actor: str, now: datetime) -> dict[str, Any]:
+    """What the trail says of it: from now on the log commits to the sealed bytes too."""
+    subject = whose.get(row.event_id, f"topics/{row.topic}")
+    told = entry(now, subject, actor, "payload.sealed", {"delivery": row.id}, event_id=row.event_id)
     return told | {"payload": to.commitment, "sealed": to.sealed}
