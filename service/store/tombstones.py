@@ -21,7 +21,7 @@ from service.events import Event
 from service.payloads import forgotten
 from service.router import Verdict
 from service.store.audit import entry
-from service.store.schema import deliveries, insert, tombstone_keys, tombstones
+from service.store.schema import insert, tombstone_keys, tombstones
 
 # What stands in the place of an erased subject: `erased/17`.
 TYPE = "erased"
@@ -103,31 +103,17 @@ def is_erased(arrival: Arrival) -> bool:
     return arrival.event is not None and arrival.event.type == TYPE
 
 
-def erased_again(
-    connection: sa.Connection, arrivals: Iterable[tuple[Arrival, int | None]], now: datetime, actor: str
-) -> list[dict[str, Any]]:
-    """The entries that say of deliveries which were just kept that their bytes were not.
+def erased_again(arrival: Arrival, delivery_id: int, event_id: int | None, now: datetime, actor: str) -> dict[str, Any]:
+    """The entry that says of a delivery about an erased subject that its bytes were not kept.
 
     Args:
-        connection: the transaction that kept them.
-        arrivals: each with its event's row; those that are about nobody erased are passed over.
-        now: the time of the entries.
-        actor: who kept them.
+        arrival: as `without_erased` gave it back.
+        delivery_id: the delivery's row.
+        event_id: its event's.
+        now: the time of the entry.
+        actor: who kept it.
     """
-    return [
-        erased_again_at(one.event.subject, id_, event_id, now, actor)
-        for one, event_id in arrivals
-        if one.event is not None and is_erased(one) and one.kept is not None
-        for id_ in connection.execute(
-            sa.select(deliveries.c.id).where(
-                deliveries.c.event_id == event_id, deliveries.c.commitment == one.kept.commitment
-            )
-        ).scalars()
-    ]
-
-
-def erased_again_at(place: str, delivery_id: int, event_id: int | None, now: datetime, actor: str) -> dict[str, Any]:
-    """The entry that says so of one delivery."""
+    place = arrival.event.subject if arrival.event else f"topics/{arrival.topic}"
     detail: dict[str, Any] = {"deliveries": str(delivery_id), "basis": AGAIN, "subject": place}
     return entry(now, place, actor, "payload.erased", detail, event_id=event_id)
 

@@ -179,6 +179,7 @@ def upgrade() -> None:
         sa.Column("verifier", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("from_size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("until_epoch", sa.Integer(), nullable=True),
         sa.Column("until_size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("added_at", service.store.schema.columns.Instant(), nullable=False),
         sa.ForeignKeyConstraint(["epoch"], ["audit_logs.epoch"], name=op.f("fk_audit_keys_epoch")),
@@ -384,6 +385,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("audit_entries", schema=None) as batch_op:
         batch_op.create_index("ix_audit_entries_event_id", ["event_id"], unique=False)
+        batch_op.create_index(
+            "ix_audit_entries_follow_up_id",
+            ["follow_up_id"],
+            unique=False,
+            sqlite_where=sa.text("follow_up_id IS NOT NULL"),
+            postgresql_where=sa.text("follow_up_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_audit_entries_subject", ["subject", "id"], unique=False)
         batch_op.create_index(
             "ix_audit_entries_waiting",
