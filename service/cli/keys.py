@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from service import settings
-from service.cli.opening import kept
+from service.cli.opening import PATIENT, kept
 from service.cli.privacy.leftovers import tell_leftovers
 from service.cli.privacy.progress import bar
 from service.cli.secret_files import add_key
@@ -52,7 +52,7 @@ def rotate(by: str | None, reason: str | None, yes: bool) -> None:
     vault.check()
     confirm("Encrypt every secret and every payload in the store under the first key?", yes=yes)
     actor = Operator(by or getpass.getuser(), reason).actor
-    with kept() as store:
+    with kept(PATIENT) as store:
         with store.write() as connection:
             number = webhook_secrets.reencrypt(connection, vault.relock)
         with bar("payloads", sealing.newest(store)) as moved:

@@ -27,8 +27,9 @@ TEXTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
 _PAGE = 2000
 # A shorter id could be any word: it is found by its subject alone.
 _LONG_ENOUGH = 8
-_TOKEN = re.compile(r"[A-Za-z0-9]{8,32}")
-_SUBJECT = re.compile(r"[a-z_]+/[A-Za-z0-9]{1,32}")
+# Bounded and begun at boundaries: a body may be five million letters without an end.
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{8,32}(?![A-Za-z0-9])")
+_SUBJECT = re.compile(r"(?<![a-z_])[a-z_]{1,40}/[A-Za-z0-9]{1,32}(?![A-Za-z0-9])")
 
 Progress = Callable[[str, int], object]
 

@@ -174,8 +174,12 @@ def _make_file(url: str) -> None:
         raise StoreUnavailable(f"the database cannot be made: {error}") from error
 
 
-def open_kept(url: str) -> Store:
+def open_kept(url: str, *, busy_seconds: float = connections.BUSY_SECONDS) -> Store:
     """Open the database as it is, for looking into it: nothing is made and nothing is migrated.
+
+    Args:
+        url: as `Settings.database_url` normalises it.
+        busy_seconds: how long a SQLite write waits for another's.
 
     Raises:
         StoreUnusable: as `open_store`; also where there is no database yet, or an older one.
@@ -184,7 +188,7 @@ def open_kept(url: str) -> Store:
     checks.check_library(url)
     checks.check_exists(url)
     checks.check_file(url)
-    store = Store(connections.connect(url))
+    store = Store(connections.connect(url, busy_seconds=busy_seconds))
     with _closed_on_trouble(store), store.read() as connection:
         checks.check_database(connection)
         checks.check_migrated(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from service.intake.deferred import read_deferred
 from service.intake.replay import Operator, replay_event
 from service.merkle import leaves
 from service.privacy import erasure, plan
+from service.privacy.mentions import Names
 from service.store import Store, holds, incident_alerts, queries
 from service.store.audit import entry, write_audit
 from service.store.follow_up_rows import try_again
@@ -285,3 +287,35 @@ def test_not_a_byte_is_left_in_the_files(sqlite_store: Store, look: Callable[[st
     with sqlite_store.read() as connection:
         assert connection.execute(sa.text("PRAGMA quick_check")).scalar() == "ok"
     assert len(rows(sqlite_store, attempts)) == 6
+
+
+@pytest.mark.parametrize("filling", ["y", "y/", "_", "/y", "@", ".a", "jean.dupont@example.com"])
+def test_a_large_text_of_any_kind_is_looked_through_in_no_time(filling: str) -> None:
+    """Five million letters, whatever they are: nobody makes an erasure stand still."""
+    text = (filling * 5_000_000)[:5_000_000]
+    names = Names(frozenset(MINE), frozenset({EMAIL}))
+    began = time.process_time()
+    found = names.named_in(f"{text} {MINE[0]}")
+    assert found == MINE[0]
+    assert names.named_in(text) is None
+    assert time.process_time() - began < 8
+
+
+@pytest.mark.parametrize(
+    ("text", "whom"),
+    [
+        (f"of {MINE[0]}.", MINE[0]),
+        (f'{{"id": "{COPY}"}}', MINE[0]),
+        (f"hydrate:{MINE[0]}:orders", MINE[0]),
+        (f"x{COPY}", None),
+        (f"{COPY}x", None),
+        (f"<{EMAIL.upper()}>", ""),
+        (f"x{EMAIL}", None),
+        (f"{EMAIL}.org", None),
+        (f"{EMAIL}. Then", ""),
+        ("nobody", None),
+    ],
+)
+def test_a_name_is_found_where_it_stands_by_itself(text: str, whom: str | None) -> None:
+    """Not as a part of another one."""
+    assert Names(frozenset(MINE), frozenset({EMAIL})).named_in(text) == whom

@@ -7,7 +7,7 @@ import getpass
 import click
 
 from service import settings
-from service.cli.opening import kept
+from service.cli.opening import PATIENT, kept
 from service.cli.output import as_json as json_option
 from service.cli.output import print_facts, print_json
 from service.cli.privacy.leftovers import BEYOND, tell_leftovers
@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("name a SUBJECT, or --customer-email ADDRESS")
     vault = Vault(settings.load().encryption_keys)
     why = erasure.Why(Operator(by or getpass.getuser(), reason).actor, line(basis, 80), reason and line(reason, 200))
-    with kept() as store:
+    with kept(PATIENT) as store:
         wanted = _planned(store, vault, subject, address)
         with store.read() as connection:
             extent = plan.extent(connection, wanted)

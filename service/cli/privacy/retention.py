@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from service import settings
-from service.cli.opening import kept
+from service.cli.opening import PATIENT, kept
 from service.cli.output import Column, print_json, print_table
 from service.cli.output import as_json as json_option
 from service.cli.privacy.leftovers import tell_leftovers
@@ -33,7 +33,7 @@ def command(dry_run: bool, vacuum: bool, by: str | None, reason: str | None, yes
     """
     loaded = settings.load()
     clocks, actor = Clocks.of(loaded), Operator(by or getpass.getuser(), reason).actor
-    with kept() as store:
+    with kept(PATIENT) as store:
         now = datetime.now(UTC)
         sweeper = Sweeper(store, Vault(loaded.encryption_keys), clocks, now, actor, reason, dry_run=True)
         if dry_run:
