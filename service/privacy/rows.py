@@ -13,7 +13,7 @@ from service.privacy.mentions import TEXTS
 from service.privacy.plan import Plan
 from service.privacy.traces import Trace
 from service.store import incidents as incident_life
-from service.store import tombstones
+from service.store import texts, tombstones
 from service.store.incident_rows import AILING, OPEN
 from service.store.schema import (
     attempts,
@@ -59,6 +59,8 @@ def take_bytes(connection: sa.Connection, ids: Iterable[int]) -> list[int]:
 
 def blank_entries(connection: sa.Connection, ids: Iterable[int], place: str) -> None:
     """Take subject, name, detail and salt from lines of the trail; the class of who wrote them stays."""
+    ids = sorted(ids)
+    texts.forget_text(connection, ids)
     actor = audit_entries.c.actor
     # As `leaves.actor_class`: up to the first blank.
     first = (
@@ -67,7 +69,7 @@ def blank_entries(connection: sa.Connection, ids: Iterable[int], place: str) -> 
         else sa.func.substr(actor, 1, sa.func.instr(actor.concat(" "), " ") - 1)
     )
     values = {"subject": place, "actor": first, "detail": "{}", "salt": None}
-    change(connection, audit_entries, audit_entries.c.id, sorted(ids), values)
+    change(connection, audit_entries, audit_entries.c.id, ids, values)
 
 
 def rename(connection: sa.Connection, subject: str, place: str, found: Trace, now: datetime, actor: str) -> None:
@@ -94,7 +96,7 @@ def _rename_events(connection: sa.Connection, ids: Iterable[int], place: str) ->
         marked = tombstones.remarked(connection, keys.values())
         for id_, key in keys.items():
             error = sa.case((e.error.is_(None), None), else_=WORD)
-            values = {"subject": place, "key": marked[key], "error": error}
+            values = {"subject": place, "key": marked[key], "error": error, "fingerprint": None}
             connection.execute(sa.update(events).where(e.id == id_).values(values))
         change(connection, deliveries, deliveries.c.event_id, some, {"reason": None})
 

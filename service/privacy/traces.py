@@ -44,6 +44,7 @@ def trace(connection: sa.Connection, subject: str) -> Trace:
     tried = _ids_of(connection, sa.select(t.id), t.follow_up_id, planned)
     lines = sa.select(a.id).where(a.salt.is_not(None), a.action != ERASED)
     entries = {*_ids(connection, lines.where(a.subject == subject)), *_ids_of(connection, lines, a.event_id, told)}
+    entries |= set(_ids_of(connection, lines.where(a.follow_up_id.is_not(None)), a.follow_up_id, planned))
     return Trace(tuple(told), tuple(kept), tuple(planned), tuple(tried), tuple(sorted(entries)))
 
 

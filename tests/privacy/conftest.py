@@ -79,11 +79,11 @@ def keys(number: int = 1) -> list[SecretStr]:
 
 @pytest.fixture
 def look(tmp_path: Path) -> Callable[[str], set[str]]:
-    """Says in which of a SQLite file's files a text stands, byte for byte."""
+    """Says in which of a SQLite file's files a text stands, byte for byte; an index of words spells them small."""
 
     def found(text: str) -> set[str]:
         files = tmp_path.glob("copydesk.db*")
-        return {path.name for path in files if text.encode() in path.read_bytes()}
+        return {path.name for path in files if text.lower().encode() in path.read_bytes().lower()}
 
     return found
 

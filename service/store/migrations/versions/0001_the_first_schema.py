@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("result", sa.Text(), nullable=False),
         sa.Column("superseded", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("fingerprint", sa.Text(), nullable=True),
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("deliveries", sa.Integer(), nullable=False),
         sa.Column("first_seen_at", service.store.schema.columns.Instant(), nullable=False),
@@ -56,7 +57,30 @@ def upgrade() -> None:
             sqlite_where=sa.text("result = 'failed'"),
             postgresql_where=sa.text("result = 'failed'"),
         )
+        batch_op.create_index(
+            "ix_events_fingerprint",
+            ["fingerprint", "id", "topic", "told_status", "result", "origin", "mode", "last_seen_at"],
+            unique=False,
+            sqlite_where=sa.text("fingerprint IS NOT NULL"),
+            postgresql_where=sa.text("fingerprint IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_events_ignored",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("result = 'ignored'"),
+            postgresql_where=sa.text("result = 'ignored'"),
+        )
+        batch_op.create_index("ix_events_last_seen_at", ["last_seen_at"], unique=False)
         batch_op.create_index("ix_events_subject", ["subject"], unique=False)
+        batch_op.create_index(
+            "ix_events_swept",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("origin = 'sweep'"),
+            postgresql_where=sa.text("origin = 'sweep'"),
+        )
+        batch_op.create_index("ix_events_told_status", ["told_status"], unique=False)
         batch_op.create_index("ix_events_topic", ["topic"], unique=False)
 
     op.create_table(
@@ -240,6 +264,22 @@ def upgrade() -> None:
             sqlite_where=sa.text("body IS NOT NULL"),
             postgresql_where=sa.text("body IS NOT NULL"),
         )
+        batch_op.create_index("ix_deliveries_received_at", ["received_at"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_redelivered",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("verdict = 'redelivery'"),
+            postgresql_where=sa.text("verdict = 'redelivery'"),
+        )
+        batch_op.create_index(
+            "ix_deliveries_swept",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("origin = 'sweep'"),
+            postgresql_where=sa.text("origin = 'sweep'"),
+        )
+        batch_op.create_index("ix_deliveries_topic", ["topic"], unique=False)
 
     op.create_table(
         "follow_ups",
@@ -299,6 +339,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("order_subscription_id IS NOT NULL"),
             postgresql_where=sa.text("order_subscription_id IS NOT NULL"),
         )
+        batch_op.create_index("ix_states_seen_at", ["seen_at", "subject"], unique=False)
         batch_op.create_index(
             "ix_states_source_order_id",
             ["source_order_id"],
@@ -306,6 +347,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("source_order_id IS NOT NULL"),
             postgresql_where=sa.text("source_order_id IS NOT NULL"),
         )
+        batch_op.create_index("ix_states_status", ["status", "seen_at", "subject"], unique=False)
         batch_op.create_index(
             "ix_states_target_order_id",
             ["target_order_id"],
@@ -337,7 +379,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("transitions", schema=None) as batch_op:
         batch_op.create_index("ix_transitions_event_id", ["event_id"], unique=False)
+        batch_op.create_index("ix_transitions_recorded_at", ["recorded_at"], unique=False)
         batch_op.create_index("ix_transitions_subject", ["subject"], unique=False)
+        batch_op.create_index("ix_transitions_to_status", ["to_status"], unique=False)
 
     op.create_table(
         "attempts",
@@ -384,6 +428,25 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("audit_entries", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_audit_entries_action",
+            ["action"],
+            unique=False,
+            sqlite_where=sa.text(
+                "action NOT IN ('received', 'state.changed', 'follow_up.planned', 'attempt.started', 'attempt.acting', 'attempt.done')"
+            ),
+            postgresql_where=sa.text(
+                "action NOT IN ('received', 'state.changed', 'follow_up.planned', 'attempt.started', 'attempt.acting', 'attempt.done')"
+            ),
+        )
+        batch_op.create_index(
+            "ix_audit_entries_actor",
+            ["actor"],
+            unique=False,
+            sqlite_where=sa.text("actor NOT IN ('intake', 'worker')"),
+            postgresql_where=sa.text("actor NOT IN ('intake', 'worker')"),
+        )
+        batch_op.create_index("ix_audit_entries_at", ["at"], unique=False)
         batch_op.create_index("ix_audit_entries_event_id", ["event_id"], unique=False)
         batch_op.create_index(
             "ix_audit_entries_follow_up_id",
@@ -422,7 +485,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.create_index("ix_incidents_fingerprint", ["fingerprint"], unique=False)
         batch_op.create_index("ix_incidents_follow_up_id", ["follow_up_id"], unique=False)
+        batch_op.create_index("ix_incidents_subject", ["subject"], unique=False)
         batch_op.create_index(
             "uq_incidents_open",
             ["fingerprint"],
@@ -469,5 +534,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("cured_at IS NULL"),
             postgresql_where=sa.text("cured_at IS NULL"),
         )
+        batch_op.create_index("ix_incident_subjects_subject", ["subject"], unique=False)
 
     # ### end Alembic commands ###
