@@ -69,10 +69,12 @@ def _carried_out(loaded: Settings, store: Store, made: Checkpoint) -> list[tuple
 
 def _attempt(loaded: Settings, store: Store, made: Checkpoint) -> None:
     """Do what a worker would do."""
-    from service.clients.slack import Slack  # noqa: PLC0415 - only where no worker runs
+    from service.cli.provider import log_to_stderr  # noqa: PLC0415 - only where no worker runs
+    from service.clients.slack import Slack  # noqa: PLC0415
     from service.follow_ups.attempt import attempt  # noqa: PLC0415
     from service.follow_ups.moves import Tools  # noqa: PLC0415
 
+    log_to_stderr()
     has_slack = bool(loaded.slack_webhook_url.get_secret_value())
     tools = Tools(loaded, store, None, Slack(loaded.slack_webhook_url) if has_slack else None)
     try:
