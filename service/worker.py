@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from service import integrity
 from service.audit.keeper import Keeper
 from service.audit.publication import FILE
 from service.budget import SharedBudget
@@ -144,8 +145,9 @@ class Worker:
             log.info("worker stopped", worker=self.name)
 
     def _schedule(self) -> None:
-        """What is done by the clock: retention; with credentials also sweeps, the circuit watch, rotations."""
+        """What is done by the clock: looks for damage, retention; with credentials sweeps, circuits, rotations too."""
         tools = self._tools
+        integrity.schedule(self._engine, self._store)
         privacy_schedules.schedule(self._engine, tools.settings, self._store, self.name, self._stop)
         if (client := tools.commerce_layer) is None:
             return
