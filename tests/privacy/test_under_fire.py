@@ -183,7 +183,7 @@ def test_killed_at_any_moment_it_has_erased_all_or_nothing(sqlite_url: str) -> N
     """And called again it goes to its end."""
     store = open_store(sqlite_url)
     tell_others(store, 30)
-    copies = customers(store, 6)
+    copies = customers(store, 4)
     end_work(store)
     store.close()
     luck = random.Random(17)
