@@ -8,6 +8,7 @@ derived from them.
 from service.store.schema.access import api_tokens
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
+from service.store.schema.privacy import holds, tombstone_keys, tombstones
 from service.store.schema.trail import (
     audit_entries,
     audit_keys,
@@ -41,6 +42,7 @@ __all__ = [
     "deliveries",
     "events",
     "follow_ups",
+    "holds",
     "incident_subjects",
     "incidents",
     "insert",
@@ -50,6 +52,8 @@ __all__ = [
     "spends",
     "states",
     "told_runs",
+    "tombstone_keys",
+    "tombstones",
     "transitions",
     "watermarks",
     "webhook_rotations",

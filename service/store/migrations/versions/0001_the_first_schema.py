@@ -108,6 +108,27 @@ def upgrade() -> None:
         batch_op.create_index("ix_events_topic", ["topic"], unique=False)
 
     op.create_table(
+        "holds",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("placed_by", sa.Text(), nullable=False),
+        sa.Column("placed_at", service.store.schema.columns.Instant(), nullable=False),
+        sa.Column("released_by", sa.Text(), nullable=True),
+        sa.Column("released_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_holds_standing",
+            ["subject"],
+            unique=True,
+            sqlite_where=sa.text("released_at IS NULL"),
+            postgresql_where=sa.text("released_at IS NULL"),
+        )
+
+    op.create_table(
         "refusals",
         sa.Column("hour", service.store.schema.columns.Instant(), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
@@ -128,6 +149,23 @@ def upgrade() -> None:
     with op.batch_alter_table("spends", schema=None) as batch_op:
         batch_op.create_index("ix_spends_at", ["at"], unique=False)
 
+    op.create_table(
+        "tombstone_keys",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tombstone_keys")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "tombstones",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.Column("basis", sa.Text(), nullable=False),
+        sa.Column("erased_at", service.store.schema.columns.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tombstones")),
+        sa.UniqueConstraint("mark", name=op.f("uq_tombstones_mark")),
+        sqlite_strict=True,
+    )
     op.create_table(
         "watermarks",
         sa.Column("name", sa.Text(), nullable=False),
@@ -243,6 +281,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("verdict IN ('quarantine', 'deferred')"),
         )
         batch_op.create_index("ix_deliveries_event_id", ["event_id"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_kept",
+            ["received_at"],
+            unique=False,
+            sqlite_where=sa.text("body IS NOT NULL"),
+            postgresql_where=sa.text("body IS NOT NULL"),
+        )
         batch_op.create_index("ix_deliveries_received_at", ["received_at"], unique=False)
         batch_op.create_index(
             "ix_deliveries_redelivered",
