@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from service.errors import (
+    BadFilter,
     ConfigurationError,
     CopydeskError,
     NotOffered,
@@ -35,6 +36,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("service.cli.events", "What happened, or one event with all that came of it."),
     "follow-ups": ("service.cli.follow_ups", "What is to be done, or one follow-up with its attempts."),
     "audit": ("service.cli.audit", "The audit trail of a copy, an order or a subscription."),
+    "search": ("service.cli.search", "Find words in notes and errors."),
+    "timeline": ("service.cli.timeline", "Everything about one order, copy or subscription, by time."),
+    "query": ("service.cli.query", "Ask the SQLite file in SQL; it is only read."),
     "retry": ("service.cli.retry", "Have follow-ups tried again that came to their end."),
     "factories": ("service.cli.factories", "Copies and recurring copies at Commerce Layer, together."),
     "copies": ("service.cli.copies", "Order copies at Commerce Layer: list, show, create, retry."),
@@ -93,7 +97,7 @@ def exit_code(error: CopydeskError) -> int:
     """The exit code that an error has everywhere."""
     if isinstance(error, ConfigurationError | StoreUnusable):
         return UNUSABLE
-    if isinstance(error, NotOffered | TokenRefused):
+    if isinstance(error, NotOffered | BadFilter | TokenRefused):
         return WRONG_USAGE
     # What may have been done is never "again later": a script that repeats on that code would do it twice.
     if isinstance(error, StoreUnavailable | Unavailable) and not isinstance(error, OutcomeUnknown):

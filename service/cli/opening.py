@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,10 +12,8 @@ import sqlalchemy as sa
 
 from service import settings
 from service.errors import StoreUnusable
+from service.moments import moment
 from service.store import Store, open_kept
-
-_AGE = re.compile(r"(\d{1,6})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @contextmanager
@@ -48,16 +45,6 @@ def reading() -> Iterator[sa.Connection]:
         yield connection
 
 
-def span(text: str) -> timedelta | None:
-    """Read an age such as 2h or 7d; None where it is none.
-
-    Raises:
-        OverflowError: it is longer than spans go.
-    """
-    age = _AGE.fullmatch(text)
-    return timedelta(**{_UNITS[age[2]]: int(age[1])}) if age else None
-
-
 class Since(click.ParamType[datetime]):
     """An age such as 2h or 7d, or a time in ISO 8601; without a zone it is UTC."""
 
@@ -72,12 +59,6 @@ class Since(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            if (age := span(value)) is not None:
-                return datetime.now(UTC) - age
-        except OverflowError:
-            self.fail(f"{value!r} is longer ago than the calendar goes", param, ctx)
-        try:
-            time = datetime.fromisoformat(value)
-            return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither an age such as 2h or 7d nor a time such as 2026-03-02T09:00", param, ctx)
+            return moment(value, datetime.now(UTC))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

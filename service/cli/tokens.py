@@ -10,9 +10,10 @@ import click
 from service.access import keeping
 from service.access.tokens import SCOPES
 from service.cli.commands import FOUND_TROUBLE
-from service.cli.opening import kept, reading, span
+from service.cli.opening import kept, reading
 from service.cli.output import Column, as_json, plain, print_json, print_table
 from service.cli.site import actor, by_option
+from service.moments import span
 from service.store import api_tokens
 from service.store.api_tokens import TokenRow
 

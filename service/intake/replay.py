@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from service.arrivals import Arrival
 from service.errors import NotFound
+from service.fingerprints import fingerprint_of
 from service.intake.door import Door
 from service.outcomes import Param
 from service.router import Verdict
@@ -35,6 +36,7 @@ class Replayed:
         subject: of the event; None where the delivery still stands apart.
         result_before, result: of the event: handled, failed, ignored; of a delivery: quarantine, deferred.
         error_before, error: what the handlers raised, or why the delivery stands apart.
+        fingerprint: what failures of one cause share; None where nothing failed.
         follow_ups: identities that are new.
         states: `subject: from → to`, one line for each state that moves.
     """
@@ -47,6 +49,7 @@ class Replayed:
     result: str
     error_before: str | None
     error: str | None
+    fingerprint: str | None = None
     follow_ups: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
 
@@ -122,7 +125,7 @@ def replay_event(store: Store, door: Door, event_id: int, operator: Operator, *,
         # The settings changed since, or the bytes were read more kindly once: what is kept stays as it is.
         return replace(found, result="quarantine", error=arrival.reason)
     result, error = result_of(arrival.verdict)
-    found = replace(found, result=result, error=error)
+    found = replace(found, result=result, error=error, fingerprint=fingerprint_of(arrival.event, arrival.verdict))
     if dry_run:
         with store.read() as connection:
             return _compared(connection, found, arrival.verdict)
@@ -173,7 +176,7 @@ def _replay(connection: sa.Connection, found: Replayed, verdict: Verdict, operat
     entries = [_entry(found, now, operator)]
     entries += record(connection, [Told(event_id, found.subject or found.topic, verdict)], now, operator.actor)
     changed = sa.update(events).where(events.c.id == event_id)
-    connection.execute(changed.values(result=found.result, error=found.error))
+    connection.execute(changed.values(result=found.result, error=found.error, fingerprint=found.fingerprint))
     write_audit(connection, entries)
     return found
 
@@ -196,6 +199,7 @@ def _entry(found: Replayed, now: datetime, operator: Operator) -> dict[str, Any]
         "reason": operator.reason,
         "result": found.result,
         "error": found.error,
+        "fingerprint": found.fingerprint,
         "before": found.result_before,
         "new_follow_ups": len(found.follow_ups),
     }

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from service.arrivals import Arrival, Receipt
 from service.events import Event
+from service.fingerprints import fingerprint_of
 from service.merkle.leaves import digest_of_sealed
 from service.outcomes import Param
 from service.payloads import Kept
@@ -161,6 +162,7 @@ def _event(arrival: Arrival, event: Event) -> dict[str, Any]:
         "result": "failed" if verdict.errors else "handled" if verdict.handled else "ignored",
         "superseded": False,
         "error": line("; ".join(verdict.errors)) if verdict.errors else None,
+        "fingerprint": fingerprint_of(event, verdict),
         "origin": arrival.origin,
         "deliveries": 1,
         "first_seen_at": arrival.received_at,
@@ -218,5 +220,5 @@ def _received(id_: int, arrival: Arrival, receipt: Receipt, at: datetime, actor:
 def _facts(arrival: Arrival, event: Event) -> dict[str, Param | datetime | None]:
     """The columns of an event's row, so that the log can tell whether anybody changed it."""
     row = _event(arrival, event)
-    names = ("mode", "organization", "told_status", "resource_updated_at", "result", "error")
+    names = ("mode", "organization", "told_status", "resource_updated_at", "result", "error", "fingerprint")
     return {"identity": event.key.hex()} | {name: row[name] for name in names}

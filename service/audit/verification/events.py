@@ -14,7 +14,7 @@ from service.audit.verification.told import COLUMNS, Told, side_by_side
 VERDICTS = {"received": "event", "redelivered": "redelivery", "quarantined": "quarantine", "deferred": "deferred"}
 EVENT = (
     *("id", "key", "topic", "subject", "mode", "organization", "told_status", "resource_updated_at", "result"),
-    *("superseded", "error", "origin", "deliveries", "first_seen_at", "last_seen_at"),
+    *("superseded", "error", "fingerprint", "origin", "deliveries", "first_seen_at", "last_seen_at"),
 )
 DELIVERY = (
     *("event_id", "id", "topic", "origin", "received_at", "verdict", "reason", "size", "commitment"),
@@ -79,8 +79,9 @@ class Story:
             # Of a delivery that stood apart it tells that one's verdict, and the event is as it was received.
             if detail.get("before") in ("handled", "failed", "ignored"):
                 self.event[8], self.event[10] = detail.get("result"), detail.get("error")
+                self.event[11] = detail.get("fingerprint")
         elif entry.action == "replayed" and self.event:
-            self.event[8] = self.event[10] = UNTOLD
+            self.event[8] = self.event[10] = self.event[11] = UNTOLD
 
     def _move(self, entry: Told) -> None:
         applied = _MOVES[entry.action]
@@ -110,9 +111,9 @@ class Story:
         told = (
             *self.event[:9],
             int(self._superseded),
-            *self.event[10:12],
+            *self.event[10:13],
             len(self.deliveries),
-            *self.event[12:],
+            *self.event[13:],
             last,
         )
         if not told == kept[0]:  # noqa: SIM201 - the one that is told may be equal to anything
@@ -133,12 +134,12 @@ class Story:
 def _event(entry: Told, detail: dict[str, Any], first: Any) -> list[Any]:
     """What an event's row holds, without whether it is superseded and what counts its deliveries."""
     if entry.erased:
-        return [entry.event_id, UNTOLD, UNTOLD, entry.subject, *[UNTOLD] * 8, first]
+        return [entry.event_id, UNTOLD, UNTOLD, entry.subject, *[UNTOLD] * 9, first]
     d = detail.get
     key = bytes.fromhex(d("identity", ""))
     return [
         *(entry.event_id, key, d("topic"), entry.subject, d("mode"), d("organization"), d("told_status")),
-        *(d("resource_updated_at"), d("result"), None, d("error"), d("origin"), first),
+        *(d("resource_updated_at"), d("result"), None, d("error"), d("fingerprint"), d("origin"), first),
     ]
 
 

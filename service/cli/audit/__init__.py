@@ -20,14 +20,16 @@ class Audit(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Leave every option but the help to the trail."""
-        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+        if not args:
+            args = [str(trail.command.name)]
+        elif args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["--", *args]
         return super().parse_args(ctx, args)
 
 
 command = Audit(
     "audit",
-    help="""Print the audit trail of SUBJECT, oldest first; or look after the log that proves it.
+    help="""Print the audit trail of SUBJECT, or the newest of everybody's; or look after the log that proves it.
 
     \b
     SUBJECT is one of
