@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCKED := --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-long check bench lock clean
+.PHONY: help up test test-long check bench bench-record lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -32,6 +32,9 @@ bench: $(VENV)/.dev ## Measure; docs/performance.md says what the figures mean
 	@$(BIN)/python -m benchmarks.intake
 	@$(BIN)/python -m benchmarks.followups
 	@$(BIN)/python -m benchmarks.sweep
+
+bench-record: $(VENV)/.dev ## Measure the record at a million events; takes ten minutes and 3 GB of temporary files
+	@$(BIN)/python -m benchmarks.record
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \

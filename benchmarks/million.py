@@ -22,6 +22,7 @@ from benchmarks.stories import EVENTS_IN_A_CHAPTER, Chapter, write_chapter
 from service.store import open_store
 from service.store.connections import SQLITE_PRAGMAS, sqlite3
 from service.store.schema import metadata
+from service.store.tallies import filling
 
 # Of the first epoch of a log; nobody signs it.
 ORIGIN = "benchmark.invalid/copydesk/million/1"
@@ -59,6 +60,8 @@ def _fill(connection: Any, chapters: int, processes: int) -> dict[str, int]:
         statements: dict[str, str] = {}
         for chapter in pool.imap(write_chapter, range(chapters), chunksize=1):
             _write(connection, chapter, statements, counts, log)
+    for statement in filling():
+        connection.execute(statement)
     opened, changed = connection.execute("SELECT min(at), max(at) FROM audit_entries").fetchone()
     connection.execute(
         "INSERT INTO audit_logs (epoch, origin, size, frontier, opened_at, changed_at) VALUES (1, ?, ?, ?, ?, ?)",

@@ -16,9 +16,10 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from service.incidents import fingerprint, generalised
+from service.incidents import failure_cause, fingerprint, generalised
 from service.merkle import leaves
 from service.store.schema import spell
+from service.store.texts import text_of
 
 ORGANIZATION = "xRRkjDFafe"
 STORIES = 250
@@ -56,7 +57,7 @@ _ANSWERS = (
 )
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "events": ("id", "key", "topic", "subject", "mode", "organization", "told_status", "resource_updated_at", "result",
-               "superseded", "error", "origin", "deliveries", "first_seen_at", "last_seen_at"),
+               "superseded", "error", "fingerprint", "origin", "deliveries", "first_seen_at", "last_seen_at"),
     "deliveries": ("id", "event_id", "topic", "origin", "received_at", "verdict", "reason", "body", "headers", "salt",
                    "size", "commitment", "key_fingerprint"),
     "transitions": ("id", "event_id", "subject", "from_status", "to_status", "at", "applied", "recorded_at"),
@@ -68,9 +69,10 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
                  "detail", "request_id"),
     "audit_entries": ("id", "at", "subject", "actor", "action", "event_id", "follow_up_id", "detail", "payload", "salt",
                       "commitment", "leaf_hash", "epoch", "leaf_index"),
+    "audit_texts": ("rowid", "text"),
     "incidents": ("id", "fingerprint", "kind", "subject", "cause", "detail", "status", "count", "first_seen_at",
                   "last_seen_at", "resolved_at"),
-    "incident_subjects": ("incident_id", "subject", "count", "first_seen_at", "last_seen_at", "cured_at"),
+    "incident_subjects": ("incident_id", "subject", "detail", "count", "first_seen_at", "last_seen_at", "cured_at"),
 }  # fmt: skip
 _NUMBERED = ("events", "deliveries", "transitions", "follow_ups", "attempts", "audit_entries", "incidents")
 _IGNORED = ("orders.pending", "order_subscriptions.renewal")
@@ -166,15 +168,16 @@ class _Writer:
         leaf_hash = leaves.leaf_hash(leaves.leaf(at, entry))
         self._chapter.leaf_hashes.append(leaf_hash)
         place = self._next["audit_entries"] - 1
+        if text := text_of(action, detail):
+            self._row("audit_texts", place + 1, text)
         self._row("audit_entries", at, subject, actor, action, event_id, follow_up_id, told, payload, salt, commitment,
                   leaf_hash, 1, place)  # fmt: skip
 
     def _story(self, place: int, kind: str) -> None:
         copy, source, target = self._id(), self._id(), self._id()
-        # Five hundred renewals of a subscription are many; most have a few.
-        subscription = (
-            f"sub{int(self._chance.paretovariate(0.6)) % 20_000:07d}" if kind in ("renewed", "lapsed") else None
-        )
+        # Most subscriptions renew a few times in a year; some every hour.
+        subscriber = self._chance.randrange(20_000) if place % 50 else self._chance.randrange(10)
+        subscription = f"sub{subscriber:07d}" if kind in ("renewed", "lapsed") else None
         status: str | None = None
         for number, topic in enumerate(_KINDS[kind]):
             self._now += _STEP
@@ -203,22 +206,24 @@ class _Writer:
     def _event(
         self, topic: str, subject: str, orders: tuple[str, str, str | None], *, fails: bool, swept: bool, again: bool
     ) -> int:
+        seen = spell(self._now + timedelta(seconds=3 * again))
         at, status = spell(self._now), _STATUS[topic.partition(".")[2]]
         origin = "sweep" if swept else "webhook"
         error = self._error() if fails else None
-        result = (
-            "failed"
-            if fails
-            else "ignored"
-            if topic in ("orders.pending", "order_subscriptions.renewal")
-            else "handled"
-        )
-        body = self._body(subject, status, at, orders)
+        result = "failed" if fails else "ignored" if topic in _IGNORED else "handled"
+        reason = f"base: {self._chance.choice(_REASONS)}" if topic.endswith(".fail") else None
+        body = self._body(subject, status, at, orders, reason)
+        type_ = topic.partition(".")[0]
+        shared = None
+        if error:
+            shared = fingerprint("handler", topic, generalised(error), "test")
+        elif reason:
+            shared = fingerprint("failure", type_, failure_cause("copy failed", reason), "test")
         key = sha256(f"{topic} {subject} {at} {self._number}".encode()).digest()
-        event_id = self._row("events", key, topic, subject, "test", ORGANIZATION, status, at, result, 0, error, origin,
-                             2 if again else 1, at, at)  # fmt: skip
+        event_id = self._row("events", key, topic, subject, "test", ORGANIZATION, status, at, result, 0, error,
+                             shared, origin, 2 if again else 1, at, seen)  # fmt: skip
         facts = {"identity": key.hex(), "mode": "test", "organization": ORGANIZATION, "told_status": status,
-                 "resource_updated_at": at, "result": result, "error": error}  # fmt: skip
+                 "resource_updated_at": at, "result": result, "error": error, "fingerprint": shared}  # fmt: skip
         self._delivery(event_id, _Came(topic, subject, origin), "event", body, facts)
         if error:
             self._entry(subject, "intake", "handler.failed", {"text": error}, event_id=event_id)
@@ -240,18 +245,22 @@ class _Writer:
         salt = self._chance.randbytes(leaves.SALT_BYTES)
         headers = '{"content-type": "application/vnd.api+json", "x-commercelayer-topic": "' + topic + '"}'
         commitment = leaves.commit_to_payload(salt, headers, body)
-        self._row("deliveries", event_id, topic, origin, spell(self._now), verdict, reason, body, headers, salt,
-                  len(body), commitment, "0f1e2d3c4b5a")  # fmt: skip
+        id_ = self._row("deliveries", event_id, topic, origin, spell(self._now), verdict, reason, body, headers, salt,
+                        len(body), commitment, "0f1e2d3c4b5a")  # fmt: skip
         action = {"event": "received", "redelivery": "redelivered"}.get(verdict, "quarantined")
-        told = {"topic": topic, "origin": origin, "key": "0f1e2d3c4b5a", "reason": reason, **facts}
+        told = {"topic": topic, "origin": origin, "key": "0f1e2d3c4b5a", "reason": reason, "delivery": id_,
+                "size": len(body), **facts}  # fmt: skip
         self._entry(subject, "intake", action, told, event_id=event_id, payload=commitment)
 
-    def _body(self, subject: str, status: str, at: str, orders: tuple[str, str, str | None]) -> bytes:
+    def _body(
+        self, subject: str, status: str, at: str, orders: tuple[str, str, str | None], reason: str | None
+    ) -> bytes:
         type_, _, id_ = subject.partition("/")
         number = self._chance.randint(10_000_000, 99_999_999)
+        log = '{"base":["' + reason[6:] + '"]}' if reason else "{}"
         return (
             f'{{"data":{{"id":"{id_}","type":"{type_}","links":{{"self":"/api/{subject}"}},"attributes":{{"status":'
-            f'"{status}","number":"{number}","customer_email":"customer{number}@example.com","errors_count":0,'
+            f'"{status}","number":"{number}","customer_email":"customer{number}@example.com","errors_log":{log},"errors_count":{int(bool(reason))},'
             f'"total_amount_cents":{number % 50_000},"created_at":"{at}","updated_at":"{at}","metadata":{{}}}},'
             f'"relationships":{{"source_order":{{"data":{{"type":"orders","id":"{orders[0]}"}}}},"target_order":'
             f'{{"data":{{"type":"orders","id":"{orders[1]}"}}}}}},"meta":{{"mode":"test","organization_id":'
@@ -286,14 +295,14 @@ class _Writer:
         at, due, until = (spell(self._now + timedelta(hours=hours)) for hours in (0, 0, 24))
         dead, slow = place % 50 == 7, place % 10 == 8
         status = "dead" if dead else "done"
-        result = (
-            self._chance.choice(_ANSWERS) if dead else "cancelled by us" if kind == "copied" else "told in the channel"
-        )
+        made = "cancelled by us" if kind == "copied" else "told in the channel"
+        result = self._chance.choice(_ANSWERS) if dead else made
         tries = 2 if slow else 1
         params = json.dumps({"source_order": self._id()})
-        id_ = self._row("follow_ups", identity, name, subject, cause, params, event_id, status, tries, 0, at, due, until,
-                        at, result)  # fmt: skip
-        planned = {"kind": name, "cause": cause, "identity": identity, "params": params, "due_at": due}
+        id_ = self._row("follow_ups", identity, name, subject, cause, params, event_id, status, tries, 1, at, due,
+                        until, at, result)  # fmt: skip
+        planned = {"kind": name, "cause": cause, "identity": identity, "params": params, "due_at": due,
+                   "give_up_at": until}  # fmt: skip
         self._entry(subject, "intake", "follow_up.planned", planned, event_id=event_id, follow_up_id=id_)
         for number in range(1, tries + 1):
             worker = f"worker-{self._number % 3}"
@@ -301,10 +310,11 @@ class _Writer:
             word = ("refused" if dead else "done") if last else "unavailable"
             detail = result if last else self._chance.choice(_ANSWERS)
             request = self._id()
-            self._row("attempts", id_, number, 1, worker, at, at, at, word, detail, request)
+            self._row("attempts", id_, number, 1, worker, at, None, at, word, detail, request)
             told = {"kind": name, "attempt": number, "start": 1, "worker": worker}
             self._entry(subject, "worker", "attempt.started", told, follow_up_id=id_)
-            ended = told | {"detail": detail, "status": status if last else "planned", "request_id": request}
+            ended = told | {"detail": detail, "status": status if last else "planned", "request_id": request,
+                            "due_at": None if last else due}  # fmt: skip
             self._entry(subject, "worker", f"attempt.{word}", ended, follow_up_id=id_)
 
     def _error(self) -> str:
@@ -321,7 +331,7 @@ class _Writer:
         cause = f"failed: {generalised(reason)}"
         made = fingerprint("failure", "order_copies", cause, f"{self._number}")
         id_ = self._row("incidents", made, "failure", "order_copies", cause, reason, "resolved", 1, at, at, at)
-        self._row("incident_subjects", id_, f"order_copies/{copy}", 1, at, at, at)
+        self._row("incident_subjects", id_, f"order_copies/{copy}", reason, 1, at, at, at)
         told = {"kind": "failure", "about": "order_copies", "cause": cause, "detail": reason}
         self._entry(f"incidents/{id_}", "worker", "incident.opened", told)
         ended = {"why": "quiet", "lasted": "5 min", "count": 1}

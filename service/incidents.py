@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
+from service.masking import scrubbed
+from service.text import line
+
 # What differs between two failures of one cause: addresses, ids (ten letters and digits, UUIDs) and numbers.
 # https://docs.commercelayer.io/core/api-specification#resource-ids
 _PARTICULARS = re.compile(
@@ -15,6 +18,7 @@ _PARTICULARS = re.compile(
     r"|\b(?=[A-Za-z0-9]*[0-9]|[A-Za-z0-9]+[A-Z])(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{10}\b"
     r"|\d+(?:[.,:]\d+)*"
 )
+_EMAIL = re.compile(r"[^\s<>]*(?:@|%40)[^\s<>]*")
 _BLANKS = re.compile(r"\s+")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -53,6 +57,16 @@ def fingerprint(kind: str, subject: str, cause: str, mode: str = "") -> str:
 def generalised(error: str) -> str:
     """An error without what differs from one subject to the next."""
     return _BLANKS.sub(" ", _PARTICULARS.sub("…", error)).strip()
+
+
+def blank(text: str) -> str:
+    """Cut an error to a line, and blank what looks like somebody's in it: it may quote the customer."""
+    return scrubbed(_EMAIL.sub("(address)", line(text)))
+
+
+def failure_cause(words: str, error: str) -> str:
+    """The cause of an incident of failures: what went wrong, and the first error without its particulars."""
+    return ": ".join(part for part in (words, generalised(blank(error))) if part)
 
 
 def lasted(length: timedelta) -> str:

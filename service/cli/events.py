@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import click
 import sqlalchemy as sa
 
 from service import documents, settings
 from service.access import record_unmasking
-from service.cli.opening import Since, kept, reading
-from service.cli.output import (
-    Column,
-    as_json,
-    plain,
-    print_facts,
-    print_json,
-    print_table,
-    resource_id,
-    say_more,
-    shown_metadata,
+from service.cli.asked import (
+    Shape,
+    after_option,
+    facets_option,
+    filters,
+    found_page,
+    limit_option,
+    print_facets,
+    say_where,
+    shaped,
 )
+from service.cli.opening import kept, reading
+from service.cli.output import Column, plain, print_facts, print_json, print_table, resource_id, shown_metadata
 from service.cli.site import actor, by_option
 from service.errors import BodyUnreadable, NotFound
 from service.masking import masked
 from service.store import queries
+from service.store.listings import LISTINGS, Asked
 from service.vault import Vault
 
+_LISTING = LISTINGS["events"]
 _EVENTS = (
     Column("id", right=True),
     Column("last seen (UTC)"),
@@ -55,72 +59,91 @@ _FOLLOW_UPS = (
 )
 
 
+@dataclass(frozen=True)
+class Paging:
+    """Which part of a list.
+
+    Attributes:
+        limit: rows of a page.
+        after: the cursor of the page before.
+    """
+
+    limit: int
+    after: str | None
+
+
 @click.command("events")
 @click.argument("id", required=False, type=int, metavar="[ID]")
-@click.option("--topic", metavar="TOPIC", help="Of one topic, such as order_copies.fail.")
-@click.option("--subject", metavar="TYPE/ID", help="About one resource, such as order_copies/XAyRWNUzyN.")
+@filters("topic", "subject", "status", "result", "origin", "mode", "fingerprint", "path", "since", "until")
 @click.option("--failed", is_flag=True, help="Those at which a handler raised.")
 @click.option("--quarantine", is_flag=True, help="Deliveries that stand apart and became no event.")
-@click.option("--since", type=Since(), help="Seen since: an age, or a time (UTC).")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="No more than this.")
+@limit_option()
+@after_option
+@facets_option
 @click.option("--body", is_flag=True, help="With ID: the newest delivery's body, masked, as JSON.")
 @click.option("--unmask", is_flag=True, help="With --body: its exact bytes; asks for --reason, and is recorded.")
 @click.option("--reason", metavar="TEXT", help="Why, for the audit trail; with --unmask.")
 @by_option
-@as_json
-def command(  # noqa: PLR0913, PLR0917 - one for each option
+@shaped
+def command(  # noqa: PLR0913 - one for each option
+    *,
     id: int | None,  # noqa: A002 - the name that the help shows
-    topic: str | None,
-    subject: str | None,
+    given: dict[str, str],
     failed: bool,
     quarantine: bool,
-    since: datetime | None,
     limit: int,
+    after: str | None,
+    counted: bool,
     body: bool,
     unmask: bool,
     reason: str | None,
     by: str | None,
-    as_json: bool,
+    shape: Shape,
 ) -> None:
     """List what happened, newest first; with ID, show one event and all that came of it."""
-    if id is not None and (topic or subject or failed or quarantine or since):
+    if id is not None and (given or failed or quarantine or after or counted):
         raise click.UsageError("an ID stands alone; filters are for the list")
-    if body and (id is None or as_json):
+    if body and (id is None or not shape.for_people):
         raise click.UsageError("--body goes with an ID, and without --json")
     if unmask and not body:
         raise click.UsageError("--unmask goes with --body")
     if unmask:
         _print_unmasked(id or 0, actor(by), _given(reason))
         return
+    if failed:
+        given = {**given, "result": "failed"}
     with reading() as connection:
         if id is not None and body:
             _print_body(connection, id)
         elif id is not None:
-            _print_event(connection, id, as_json=as_json)
+            _print_event(connection, id, as_json=shape.json)
         elif quarantine:
-            if subject or failed:
-                raise click.UsageError("what is in quarantine has neither subject nor result")
-            _print_apart(queries.apart(connection, topic=topic, since=since, limit=limit), limit, as_json=as_json)
+            _print_apart(connection, given, Paging(limit, after), shape)
+        elif counted:
+            print_facets(connection, _LISTING, given, shape)
         else:
-            found = queries.events(connection, topic=topic, subject=subject, failed=failed, since=since, limit=limit)
-            _print_events(found, limit, as_json=as_json)
+            _print_events(connection, Asked(given, limit=limit, after=after), shape)
 
 
-def _print_events(found: list[queries.EventRow], limit: int, *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-    else:
-        rows = [
-            (e.id, e.last_seen_at, e.topic, resource_id(e.subject), e.told_status, e.result, e.deliveries)
-            for e in found
-        ]
+def _print_events(connection: sa.Connection, asked: Asked, shape: Shape) -> None:
+    found = found_page(connection, _LISTING, asked)
+    if shape.for_people:
+        names = ("id", "last_seen_at", "topic", "subject", "told_status", "result", "deliveries")
+        rows = [[resource_id(row[name]) if name == "subject" else row[name] for name in names] for row in found.rows]
         print_table(_EVENTS, rows)
-    say_more(found, limit)
+    else:
+        shape.print(_LISTING.columns, found.rows)
+    say_where(found, asked.limit)
 
 
-def _print_apart(found: list[queries.DeliveryRow], limit: int, *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
+def _print_apart(connection: sa.Connection, given: Mapping[str, str], paging: Paging, shape: Shape) -> None:
+    if {"subject", "result"} & given.keys():
+        raise click.UsageError("what is in quarantine has neither subject nor result")
+    listing = LISTINGS["deliveries"]
+    asked = Asked({**given, "standing": "apart"}, limit=paging.limit, after=paging.after)
+    page = found_page(connection, listing, asked)
+    if not shape.for_people:
+        shape.print(listing.columns, page.rows)
     else:
         columns = (
             Column("delivery", right=True),
@@ -128,9 +151,10 @@ def _print_apart(found: list[queries.DeliveryRow], limit: int, *, as_json: bool)
             Column("topic", fold=True),
             *_DELIVERIES[2:3],
         )
-        rows = [(d.id, d.received_at, d.topic, d.verdict, d.reason) for d in found]
+        names = ("id", "received_at", "topic", "verdict", "reason")
+        rows = [[row[name] for name in names] for row in page.rows]
         print_table((*columns, Column("reason", fold=True)), rows)
-    say_more(found, limit)
+    say_where(page, paging.limit)
 
 
 def _print_event(connection: sa.Connection, id_: int, *, as_json: bool) -> None:

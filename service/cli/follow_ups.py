@@ -7,22 +7,34 @@ from datetime import UTC, datetime
 import click
 import sqlalchemy as sa
 
+from service.cli.asked import (
+    Shape,
+    after_option,
+    facets_option,
+    filters,
+    found_page,
+    limit_option,
+    print_facets,
+    say_where,
+    shaped,
+)
 from service.cli.opening import reading
 from service.cli.output import (
     Column,
-    as_json,
     plain,
     print_facts,
     print_json,
     print_table,
     resource_id,
-    say_more,
     seconds,
     showable,
 )
 from service.errors import NotFound
 from service.store import queries
+from service.store.listings import LISTINGS, Asked
 
+_LISTING = LISTINGS["follow_ups"]
+_NAMES = tuple(queries.FollowUpRow.__dataclass_fields__)
 _FOLLOW_UPS = (
     Column("id", right=True),
     Column("due (UTC)"),
@@ -46,38 +58,48 @@ _ATTEMPTS = (
 @click.argument("id", required=False, type=int, metavar="[ID]")
 @click.option("--open", "is_open", is_flag=True, help="Those not at an end, by when they are due.")
 @click.option("--dead", "given_up", is_flag=True, help="Those given up or refused: a person must look.")
-@click.option("--kind", metavar="KIND", help="Of one kind, such as settle_source_order.")
-@click.option("--subject", metavar="TYPE/ID", help="About one resource, such as order_copies/XAyRWNUzyN.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="No more than this.")
-@as_json
-def command(
+@filters("kind", "subject", "status", "since", "until")
+@limit_option()
+@after_option
+@facets_option
+@shaped
+def command(  # noqa: PLR0913 - one for each option
+    *,
     id: int | None,  # noqa: A002 - the name that the help shows
     is_open: bool,
     given_up: bool,
-    kind: str | None,
-    subject: str | None,
+    given: dict[str, str],
     limit: int,
-    as_json: bool,
+    after: str | None,
+    counted: bool,
+    shape: Shape,
 ) -> None:
     """List what is to be done outside, newest first; with ID, show one follow-up and its attempts."""
-    if id is not None and (is_open or given_up or kind or subject):
+    if id is not None and (is_open or given_up or given or after or counted):
         raise click.UsageError("an ID stands alone; filters are for the list")
     if is_open and given_up:
         raise click.UsageError("--open and --dead exclude each other")
+    given |= ({"standing": "open"} if is_open else {}) | ({"standing": "given_up"} if given_up else {})
     with reading() as connection:
         if id is not None:
-            _print_follow_up(connection, id, as_json=as_json)
-            return
-        found = queries.follow_ups(
-            connection, is_open=is_open, given_up=given_up, kind=kind, subject=subject, limit=limit
-        )
-    if as_json:
-        print_json(found)
+            _print_follow_up(connection, id, as_json=shape.json)
+        elif counted:
+            print_facets(connection, _LISTING, given, shape)
+        else:
+            asked = Asked(given, sort="due_at" if is_open else None, limit=limit, after=after)
+            _print_follow_ups(connection, asked, shape)
+
+
+def _print_follow_ups(connection: sa.Connection, asked: Asked, shape: Shape) -> None:
+    """Print a page, with what is computed for each: how often it was tried, and since when it waits."""
+    page = found_page(connection, _LISTING, asked)
+    found = queries.these_follow_ups(connection, [row["id"] for row in page.rows])
+    if shape.for_people:
+        rows = [(f.id, f.due_at, f.kind, resource_id(f.subject), f.status, f.tries, _told(f)) for f in found]
+        print_table(_FOLLOW_UPS, rows)
     else:
-        print_table(
-            _FOLLOW_UPS, [(f.id, f.due_at, f.kind, resource_id(f.subject), f.status, f.tries, _told(f)) for f in found]
-        )
-    say_more(found, limit)
+        shape.print(_NAMES, [plain(one) for one in found])
+    say_where(page, asked.limit)
 
 
 def _print_follow_up(connection: sa.Connection, id_: int, *, as_json: bool) -> None:

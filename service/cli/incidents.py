@@ -6,15 +6,28 @@ from datetime import UTC, datetime
 
 import click
 
+from service.cli.asked import (
+    Shape,
+    after_option,
+    facets_option,
+    filters,
+    found_page,
+    limit_option,
+    print_facets,
+    say_where,
+    shaped,
+)
 from service.cli.commands import FOUND_TROUBLE
 from service.cli.opening import kept, reading
-from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, resource_id, say_more
+from service.cli.output import Column, plain, print_facts, print_json, print_table, resource_id
 from service.cli.site import actor, by_option
 from service.errors import NotFound
 from service.incidents import lasted
 from service.store import incidents as writing
 from service.store import queries
+from service.store.listings import LISTINGS, Asked
 
+_LISTING = LISTINGS["incidents"]
 _INCIDENTS = (
     Column("id", right=True),
     Column("first seen (UTC)"),
@@ -37,17 +50,24 @@ _AFFECTED = (
 @click.option("--open", "is_open", is_flag=True, help="Those only that are not cured.")
 @click.option("--resolve", is_flag=True, help="Resolve ID by hand: what it tells is dealt with.")
 @click.option("--reason", metavar="TEXT", help="Why, for the audit trail; with --resolve.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="No more than this.")
+@filters("kind", "subject", "status", "fingerprint", "since", "until")
+@limit_option()
+@after_option
+@facets_option
 @by_option
-@as_json
-def command(
+@shaped
+def command(  # noqa: PLR0913 - one for each option
+    *,
     incident: int | None,
     is_open: bool,
     resolve: bool,
     reason: str | None,
+    given: dict[str, str],
     limit: int,
+    after: str | None,
+    counted: bool,
     by: str | None,
-    as_json: bool,
+    shape: Shape,
 ) -> None:
     """List incidents, or show one with all whom it affects.
 
@@ -56,26 +76,33 @@ def command(
     if incident is None:
         if resolve:
             raise click.UsageError("--resolve needs an ID")
-        _list(is_open=is_open, limit=limit, as_json=as_json)
+        given |= {"standing": "open"} if is_open else {}
+        _list(Asked(given, limit=limit, after=after), shape, counted=counted)
         return
+    if given or after or counted:
+        raise click.UsageError("an ID stands alone; filters are for the list")
     if resolve:
         with kept() as store, store.write() as connection:
             done = writing.close(connection, incident, datetime.now(UTC), actor(by), "by hand", reason=reason)
         if not done:
             click.echo(f"copydesk: incident {incident} is not open", err=True)
             click.get_current_context().exit(FOUND_TROUBLE)
-    _show(incident, as_json=as_json)
+    _show(incident, as_json=shape.json)
 
 
-def _list(*, is_open: bool, limit: int, as_json: bool) -> None:
+def _list(asked: Asked, shape: Shape, *, counted: bool) -> None:
     with reading() as connection:
-        found = queries.incidents(connection, is_open=is_open, limit=limit)
-    if as_json:
-        print_json(found)
-        return
-    rows = [(i.id, i.first_seen_at, resource_id(i.subject), i.cause, i.status, i.count) for i in found]
-    print_table(_INCIDENTS, rows)
-    say_more(found, limit)
+        if counted:
+            print_facets(connection, _LISTING, asked.filters, shape)
+            return
+        found = found_page(connection, _LISTING, asked)
+    if shape.for_people:
+        names = ("id", "first_seen_at", "subject", "cause", "status", "count")
+        rows = [[resource_id(row[name]) if name == "subject" else row[name] for name in names] for row in found.rows]
+        print_table(_INCIDENTS, rows)
+    else:
+        shape.print(_LISTING.columns, found.rows)
+    say_where(found, asked.limit)
 
 
 def _show(id_: int, *, as_json: bool) -> None:

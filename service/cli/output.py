@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from service.csv_text import csv_lines
 from service.errors import ConfigurationError
 from service.masking import masked_metadata, scrubbed
 from service.text import line
@@ -117,16 +118,37 @@ def print_facts(facts: Mapping[str, object], *, err: bool = False) -> None:
     console(err=err).print(table)
 
 
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """JSON that neither a terminal nor a page of HTML around it can take for anything else.
+
+    What is beyond ASCII is escaped, and so are the signs with which markup begins; outside of strings JSON has none.
+    """
+    text = json.dumps(value, indent=indent)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
 def print_json(value: object) -> None:
     """Print one JSON value, masked; everything beyond ASCII is escaped, so that a terminal is safe from it."""
-    click.echo(json.dumps(showable(plain(value)), indent=2))
+    click.echo(json_text(showable(plain(value)), indent=2))
+
+
+def print_lines(values: Iterable[object]) -> None:
+    """Print each value as one line of JSON."""
+    for value in values:
+        click.echo(json_text(showable(plain(value))))
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Print rows as CSV that no spreadsheet takes for formulas."""
+    for piece in csv_lines(columns, ([showable(plain(row[name]), name) for name in columns] for row in rows)):
+        click.echo(piece, nl=False)
 
 
 def print_json_array(values: Iterable[object]) -> None:
     """Print values as one JSON array while they come; cut short by an error, it is no JSON, so no half is a whole."""
     begun = False
     for value in values:
-        text = json.dumps(showable(plain(value)), indent=2).replace("\n", "\n  ")
+        text = json_text(showable(plain(value)), indent=2).replace("\n", "\n  ")
         click.echo(("," if begun else "[") + f"\n  {text}", nl=False)
         begun = True
     click.echo("\n]" if begun else "[]")
@@ -187,9 +209,3 @@ def shown_metadata() -> frozenset[str]:
 def show_metadata(keys: Iterable[str]) -> None:
     """Let these keys be shown too for the rest of the command: whoever typed their values knows them."""
     click.get_current_context().meta[_SHOWN] = shown_metadata() | frozenset(keys)
-
-
-def say_more(shown: Sequence[object], limit: int) -> None:
-    """Say on stderr that a limit was reached: there may be more."""
-    if len(shown) == limit:
-        click.echo(f"copydesk: the first {limit}; --limit shows more", err=True)

@@ -8,7 +8,6 @@ the first tells it, the others are counted.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,20 +18,15 @@ from service.clients.slack import Message
 from service.errors import BodyUnreadable
 from service.follow_ups.causes import cause_of, known_words
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Started, Tools, Wait
-from service.incidents import Occurrence, generalised
-from service.masking import scrubbed
+from service.incidents import Occurrence, blank, failure_cause
 from service.resources import FACTORY_TYPES, Order, OrderFactory, Subscription
 from service.settings import Settings
 from service.states import State
 from service.store import queries, subjects
 from service.store.follow_up_rows import WORKER
 from service.store.incident_alerts import join, may_tell
-from service.text import line
 
 HYDRATION_SECONDS = 5.0
-_EMAIL = re.compile(r"[^\s<>]*(?:@|%40)[^\s<>]*")
-# An error may be of any length, and what to do about it stands behind it.
-_LONGEST_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +155,6 @@ def _step(facts: Facts) -> str | None:
     return "Step: no target order is known; it failed before or while making one."
 
 
-def blank(text: str) -> str:
-    """Cut an error to a line, and blank what looks like somebody's in it: it may quote the customer."""
-    return scrubbed(_EMAIL.sub("(address)", line(text, _LONGEST_ERROR)))
-
-
 def claim(connection: sa.Connection, started: Started, facts: Facts) -> Leave | None:
     """Take the failed run, so that the copy's failure and the subscription's are one alert; then join the incident."""
     run_at, subscription_id = _run(started, facts), facts.subscription_id
@@ -186,7 +175,7 @@ def claim(connection: sa.Connection, started: Started, facts: Facts) -> Leave | 
 def occurrence(started: Started, facts: Facts) -> Occurrence:
     """What incident it belongs to: of failures with one cause and one first error, ids and numbers apart. Pure."""
     error = (facts.factory.first_error if facts.factory else None) or str(started.params.get("reason") or "")
-    cause = ": ".join(words for words in (known_words(started.cause), generalised(blank(error))) if words)
+    cause = failure_cause(known_words(started.cause), error)
     whose = {"order_subscriptions": facts.subscription_id, "orders": facts.factory and facts.factory.source_order_id}
     # A later success of the subscription, or a later copy of the source order, cures it.
     affected = next((f"{type_}/{id_}" for type_, id_ in whose.items() if id_), started.subject)

@@ -14,11 +14,12 @@ import sqlalchemy as sa
 
 from service.arrivals import Arrival
 from service.errors import NotFound
+from service.fingerprints import fingerprint_of
 from service.intake.door import Door
 from service.outcomes import Param
 from service.router import Verdict
 from service.states import State, advance
-from service.store import Store, queries
+from service.store import Store, queries, tombstones
 from service.store.audit import entry, write_audit
 from service.store.keep import adopt
 from service.store.record import Told, record
@@ -35,6 +36,7 @@ class Replayed:
         subject: of the event; None where the delivery still stands apart.
         result_before, result: of the event: handled, failed, ignored; of a delivery: quarantine, deferred.
         error_before, error: what the handlers raised, or why the delivery stands apart.
+        fingerprint: what failures of one cause share; None where nothing failed.
         follow_ups: identities that are new.
         states: `subject: from → to`, one line for each state that moves.
     """
@@ -47,6 +49,7 @@ class Replayed:
     result: str
     error_before: str | None
     error: str | None
+    fingerprint: str | None = None
     follow_ups: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
 
@@ -122,7 +125,7 @@ def replay_event(store: Store, door: Door, event_id: int, operator: Operator, *,
         # The settings changed since, or the bytes were read more kindly once: what is kept stays as it is.
         return replace(found, result="quarantine", error=arrival.reason)
     result, error = result_of(arrival.verdict)
-    found = replace(found, result=result, error=error)
+    found = replace(found, result=result, error=error, fingerprint=fingerprint_of(arrival.event, arrival.verdict))
     if dry_run:
         with store.read() as connection:
             return _compared(connection, found, arrival.verdict)
@@ -169,11 +172,15 @@ def _compared(connection: sa.Connection, found: Replayed, verdict: Verdict) -> R
 def _replay(connection: sa.Connection, found: Replayed, verdict: Verdict, operator: Operator) -> Replayed:
     now = datetime.now(UTC)
     event_id = found.event_id or 0
+    # Its bytes were read before this transaction began; what was erased since must not come back by them.
+    tombstones.lock_for_keeping(connection)
+    if tombstones.known(connection, [found.subject or ""]):
+        raise NotFound(f"event {event_id} was erased")
     found = _compared(connection, found, verdict)
     entries = [_entry(found, now, operator)]
     entries += record(connection, [Told(event_id, found.subject or found.topic, verdict)], now, operator.actor)
     changed = sa.update(events).where(events.c.id == event_id)
-    connection.execute(changed.values(result=found.result, error=found.error))
+    connection.execute(changed.values(result=found.result, error=found.error, fingerprint=found.fingerprint))
     write_audit(connection, entries)
     return found
 
@@ -196,6 +203,7 @@ def _entry(found: Replayed, now: datetime, operator: Operator) -> dict[str, Any]
         "reason": operator.reason,
         "result": found.result,
         "error": found.error,
+        "fingerprint": found.fingerprint,
         "before": found.result_before,
         "new_follow_ups": len(found.follow_ups),
     }

@@ -14,6 +14,7 @@ from service.merkle import leaves
 from service.outcomes import Param
 from service.store.bulk import Bulk
 from service.store.schema import audit_entries, spell
+from service.store.texts import write_texts
 from service.text import line
 
 # What the log fills in later: the place of the leaf.
@@ -27,7 +28,7 @@ def entry(
     subject: str,
     actor: str,
     action: str,
-    detail: Mapping[str, Param | datetime],
+    detail: Mapping[str, Param | datetime | None],
     *,
     event_id: int | None = None,
     follow_up_id: int | None = None,
@@ -69,6 +70,7 @@ def write_audit(connection: sa.Connection, entries: Iterable[Mapping[str, Any]])
     starts = range(0, len(salts), leaves.SALT_BYTES)
     salted = (salts[start : start + leaves.SALT_BYTES] for start in starts)
     _ENTRIES.run(connection, [_committed(row, salt) for row, salt in zip(rows, salted, strict=True)])
+    write_texts(connection, rows)
 
 
 def _committed(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:

@@ -54,11 +54,12 @@ _FACTORIES = Bulk(factories, _COLUMNS, _newest)
 Row = dict[str, Any]
 
 
-def told_by(event: Event, event_id: int) -> Row | None:
-    """The row that an event makes; None where it is not about an order factory."""
+def told_by(event: Event, event_id: int, *, erased: bool = False) -> Row | None:
+    """The row that an event makes, without free text where its payload is erased; None where it is of no factory."""
     if event.type not in FACTORY_TYPES:
         return None
-    return _row(event.factory, event.status, event.mode, event.organization, event_id, b"\1" + event.key)
+    row = _row(event.factory, event.status, event.mode, event.organization, event_id, b"\1" + event.key)
+    return row | {"reference": None, "reference_origin": None} if erased else row
 
 
 def answered(factory: OrderFactory, mode: str, organization: str) -> Row:

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.store import open_store, queries
+from service.store.listings import LISTINGS, Asked, page, stream
 
 QUESTIONS: dict[str, Callable[[sa.Connection], Any]] = {
     "ix_follow_ups_open": queries.readiness,
@@ -19,8 +20,19 @@ QUESTIONS: dict[str, Callable[[sa.Connection], Any]] = {
     "ix_audit_entries_subject": lambda connection: queries.trail(connection, ["orders/x"]),
     "ix_states_source_order_id": lambda connection: queries.related(connection, "orders/x"),
     "ix_states_order_subscription_id": lambda connection: queries.related(connection, "order_subscriptions/x"),
+    "ix_events_last_seen_at": lambda connection: page(connection, LISTINGS["events"], Asked({"since": "2h"})),
+    "ix_events_fingerprint": lambda connection: page(connection, LISTINGS["events"], Asked({"fingerprint": "f"})),
+    "ix_events_ignored": lambda connection: rows_like(connection, "events", "result", "ignored"),
+    "ix_events_swept": lambda connection: rows_like(connection, "events", "origin", "sweep"),
+    "ix_deliveries_redelivered": lambda connection: rows_like(connection, "deliveries", "verdict", "redelivery"),
+    "ix_states_seen_at": lambda connection: page(connection, LISTINGS["states"], Asked({"kind": "order_copies"})),
     "ix_follow_ups_subject": lambda connection: queries.follow_ups(connection, subject="orders/x"),
 }
+
+
+def rows_like(connection: sa.Connection, name: str, word: str, value: str) -> Any:
+    """All rows that have a value; by no page, since nothing is kept here and a page would know that beforehand."""
+    return list(stream(connection, LISTINGS[name], {word: value}))
 
 
 @pytest.mark.parametrize("index", QUESTIONS)

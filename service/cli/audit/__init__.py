@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from service.cli.audit import keygen, log, new_epoch, publish, trail
+from service.cli.audit import keygen, log, new_epoch, prove, publish, trail, verify
 
 
 class Audit(click.Group):
@@ -20,14 +20,16 @@ class Audit(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Leave every option but the help to the trail."""
-        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+        if not args:
+            args = [str(trail.command.name)]
+        elif args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["--", *args]
         return super().parse_args(ctx, args)
 
 
 command = Audit(
     "audit",
-    help="""Print the audit trail of SUBJECT, oldest first; or look after the log that proves it.
+    help="""Print the audit trail of SUBJECT, or the newest of everybody's; or look after the log that proves it.
 
     \b
     SUBJECT is one of
@@ -38,5 +40,5 @@ command = Audit(
     """,
     subcommand_metavar="SUBJECT [OPTIONS] | COMMAND …",
 )
-for one in (trail, log, publish, new_epoch, keygen):
+for one in (trail, verify, prove, log, publish, new_epoch, keygen):
     command.add_command(one.command)

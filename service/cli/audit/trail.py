@@ -5,49 +5,40 @@ from __future__ import annotations
 import click
 import sqlalchemy as sa
 
+from service.cli.asked import (
+    Shape,
+    after_option,
+    facets_option,
+    filters,
+    found_page,
+    limit_option,
+    print_facets,
+    say_where,
+    shaped,
+)
 from service.cli.opening import reading
-from service.cli.output import Column, as_json, print_json, print_table, resource_id, showable
+from service.cli.output import Column, print_table, resource_id
+from service.cli.sentences import see, sentence
 from service.errors import NotFound
 from service.store import queries
+from service.store.listings import LISTINGS, Asked
 from service.text import line
 
 _TRAIL = (Column("at (UTC)"), Column("of"), Column("what", fold=True), Column("see"))
-# Each action in words; what has none is shown as names and values.
-_SENTENCES = {
-    "received": "{topic} received",
-    "redelivered": "{topic} came again",
-    "quarantined": "{topic} quarantined: {reason}",
-    "deferred": "{topic} set aside for a worker: {reason}",
-    "state.changed": "{before} → {status}",
-    "state.confirmed": "{status}, as was known",
-    "state.superseded": "{status} is older than {before}: superseded",
-    "note": "{text}",
-    "handler.failed": "a handler failed: {text}",
-    "follow_up.planned": "{kind} planned: {cause}",
-    "follow_up.planned_again": "{kind} planned again: {why}",
-    "copy.attempting": "going to copy {source_order}: {reason}",
-    "copy.created": "copied {source_order} into {copy}",
-    "copy.refused": "{source_order} not copied, refused: {error}",
-    "copy.unavailable": "{source_order} not copied: {error}",
-    "copy.unknown": "whether {source_order} was copied is not known: {error}",
-    "payload.unmasked": "the payload was looked at unmasked: {reason}",
-    "token.created": "token {token} made for {scopes}",
-    "token.revoked": "token {token} revoked",
-    "copy.rehearsed": "dry run: would copy {source_order}: {reason}",
-    "attempt.started": "{kind}, attempt {attempt}",
-    "attempt.acting": "{kind}: going to {what}",
-}
-# Who writes entries by itself; anybody else is a person.
-_OURS = ("intake", "worker", "hydrate")
-_ENDED = "{kind} {result}: {detail}"
+_ENTRIES = LISTINGS["audit_entries"]
 
 
 @click.command("trail")
-@click.argument("subject")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="The newest of them.")
-@as_json
-def command(subject: str, limit: int, as_json: bool) -> None:
-    """Print the audit trail of SUBJECT, oldest first.
+@click.argument("subject", required=False)
+@filters("actor", "action", "text", "since", "until")
+@limit_option(100)
+@after_option
+@facets_option
+@shaped
+def command(
+    subject: str | None, given: dict[str, str], limit: int, after: str | None, counted: bool, shape: Shape
+) -> None:
+    """Print the audit trail of SUBJECT, oldest first; without one the newest entries, newest first.
 
     \b
     SUBJECT is one of
@@ -57,18 +48,35 @@ def command(subject: str, limit: int, as_json: bool) -> None:
       ID                       where only one of them has it
     """  # noqa: D301 - click's mark for lines to leave alone
     with reading() as connection:
-        name = _resolved(connection, subject)
-        others = queries.related(connection, name)
-        found = queries.trail(connection, [name, *others], limit=limit)
-    if as_json:
-        print_json(found)
-        return
-    print_table(_TRAIL, [(e.at, resource_id(e.subject), _sentence(e), _see(e)) for e in found])
-    if len(found) == limit:
-        click.echo(f"copydesk: the newest {limit}; --limit shows more", err=True)
+        if subject is not None:
+            given = {**given, "subject": resolved(connection, subject)}
+        if counted:
+            print_facets(connection, _ENTRIES, given, shape)
+        else:
+            print_entries(connection, Asked(given, limit=limit, after=after), shape, oldest_first=subject is not None)
 
 
-def _resolved(connection: sa.Connection, subject: str) -> str:
+def print_entries(connection: sa.Connection, asked: Asked, shape: Shape, *, oldest_first: bool = False) -> None:
+    """Print a page of audit entries."""
+    found = found_page(connection, _ENTRIES, asked)
+    rows = found.rows[::-1] if oldest_first else found.rows
+    if shape.for_people:
+        told = [
+            (
+                row["at"],
+                resource_id(row["subject"]),
+                sentence(row["action"], row["actor"], row["detail"]),
+                see(row["event_id"], row["follow_up_id"]),
+            )
+            for row in rows
+        ]
+        print_table(_TRAIL, told)
+    else:
+        shape.print(_ENTRIES.columns, rows)
+    say_where(found, asked.limit)
+
+
+def resolved(connection: sa.Connection, subject: str) -> str:
     """The full name of a subject.
 
     Raises:
@@ -81,27 +89,3 @@ def _resolved(connection: sa.Connection, subject: str) -> str:
     if len(known) > 1:
         raise NotFound(f"{line(subject, 80)} is several things: {', '.join(known)}")
     return known[0]
-
-
-def _sentence(entry: queries.AuditRow) -> str:
-    """What happened, in words; who did it where it was a person."""
-    group, _, result = entry.action.partition(".")
-    told: dict[str, object] = {"before": "new", "reason": "no reason kept", **entry.detail, "result": result}
-    told = showable(told)
-    pattern = _SENTENCES.get(entry.action, _ENDED if group == "attempt" else "")
-    try:
-        sentence = pattern.format(**told)
-    except KeyError:
-        sentence = ""
-    if not sentence:
-        sentence = "  ".join([entry.action, *(f"{name}={value}" for name, value in showable(entry.detail).items())])
-    again = entry.detail.get("again")
-    by = "" if entry.actor in _OURS else f" (by {entry.actor})"
-    return sentence + (f"; again {again}" if again else "") + by
-
-
-def _see(entry: queries.AuditRow) -> str:
-    """Where to look further: `copydesk events 18`, `copydesk follow-ups 2`."""
-    if entry.follow_up_id is not None:
-        return f"follow-ups {entry.follow_up_id}"
-    return "" if entry.event_id is None else f"events {entry.event_id}"

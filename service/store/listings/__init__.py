@@ -9,6 +9,23 @@ from service.store.listings.counting import count, facets
 from service.store.listings.declarations import LISTINGS, listing_named
 from service.store.listings.listing import Listing
 from service.store.listings.pages import Page, numbered, page
+from service.store.listings.payloads import page_with
 from service.store.listings.streams import stream
+from service.store.listings.timeline import Happened, Timeline, timeline
 
-__all__ = ["LISTINGS", "Asked", "Listing", "Page", "count", "facets", "listing_named", "numbered", "page", "stream"]
+__all__ = [
+    "LISTINGS",
+    "Asked",
+    "Happened",
+    "Listing",
+    "Page",
+    "Timeline",
+    "count",
+    "facets",
+    "listing_named",
+    "numbered",
+    "page",
+    "page_with",
+    "stream",
+    "timeline",
+]

@@ -44,12 +44,12 @@ class Asked:
 
 
 def conditions(
-    connection: sa.Connection, listing: Listing, filters: Mapping[str, str], at: datetime
+    connection: sa.Connection, listing: Listing, filters: Mapping[str, str], at: datetime, *, walks: bool = False
 ) -> list[sa.ColumnElement[bool]]:
     """What must be true of every row.
 
     Raises:
         BadFilter: a word that the list does not know, or a value that is wrong.
     """
-    asker = Asker(connection, listing.table, at)
+    asker = Asker(connection, listing.table, at, walks)
     return [listing.word(name).condition(name, value, asker) for name, value in filters.items()]

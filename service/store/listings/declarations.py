@@ -12,7 +12,18 @@ from service.errors import BadFilter
 from service.resources import FACTORY_TYPES
 from service.store import schema
 from service.store.listings.listing import Listing
-from service.store.listings.words import Exact, Group, Moment, Number, Subject, TypeOf, Word
+from service.store.listings.words import (
+    Exact,
+    FullText,
+    Group,
+    InPayload,
+    Moment,
+    Number,
+    Standing,
+    Subject,
+    TypeOf,
+    Word,
+)
 
 _MODES = ("test", "live")
 _ORIGINS = ("webhook", "sweep")
@@ -46,19 +57,26 @@ EVENTS = Listing(
     schema.events,
     (
         "id", "topic", "subject", "mode", "organization", "told_status", "resource_updated_at", "result", "superseded",
-        "error", "origin", "deliveries", "first_seen_at", "last_seen_at",
+        "error", "fingerprint", "origin", "deliveries", "first_seen_at", "last_seen_at",
     ),
-    "first_seen_at",
+    "last_seen_at",
     {
         "subject": Subject(_own),
         "topic": Exact("topic"),
         "status": Exact("told_status"),
-        "result": Exact("result", ("handled", "failed", "ignored")),
-        "origin": Exact("origin", _ORIGINS),
+        "result": Exact(
+            "result",
+            ("handled", "failed", "ignored"),
+            {"failed": "result = 'failed'", "ignored": "result = 'ignored'"},
+        ),
+        "fingerprint": Exact("fingerprint"),
+        "origin": Exact("origin", _ORIGINS, {"sweep": "origin = 'sweep'"}),
         "mode": Exact("mode", _MODES),
-        **_times("first_seen_at"),
+        "path": InPayload(),
+        **_times("last_seen_at"),
     },
-    ("topic", "status", "result", "origin", "mode"),
+    ("topic", "status", "result", "origin", "mode", "fingerprint"),
+    flags=frozenset({"superseded"}),
 )  # fmt: skip
 
 DELIVERIES = Listing(
@@ -69,9 +87,19 @@ DELIVERIES = Listing(
     {
         "subject": Subject(_through_events),
         "event": Number("event_id"),
+        "standing": Standing({"apart": "verdict IN ('quarantine', 'deferred')"}),
         "topic": Exact("topic"),
-        "verdict": Exact("verdict", ("event", "redelivery", "quarantine", "deferred")),
-        "origin": Exact("origin", _ORIGINS),
+        "verdict": Exact(
+            "verdict",
+            ("event", "redelivery", "quarantine", "deferred"),
+            {
+                "redelivery": "verdict = 'redelivery'",
+                "quarantine": "verdict IN ('quarantine', 'deferred')",
+                "deferred": "verdict IN ('quarantine', 'deferred')",
+            },
+        ),
+        "origin": Exact("origin", _ORIGINS, {"sweep": "origin = 'sweep'"}),
+        "path": InPayload(),
         **_times("received_at"),
     },
     ("topic", "verdict", "origin"),
@@ -89,6 +117,7 @@ TRANSITIONS = Listing(
         **_times("recorded_at"),
     },
     ("status",),
+    flags=frozenset({"applied"}),
 )
 
 STATES = Listing(
@@ -125,6 +154,7 @@ FACTORIES = Listing(
     ("kind", "status", "mode"),
     key="subject",
     order="subject",
+    flags=frozenset(column.name for column in schema.factories.c if isinstance(column.type, sa.Boolean)),
 )
 
 FOLLOW_UPS = Listing(
@@ -139,12 +169,17 @@ FOLLOW_UPS = Listing(
         "subject": Subject(_own),
         "event": Number("event_id"),
         "kind": Exact("kind"),
+        "standing": Standing({
+            "open": "status IN ('planned', 'queued', 'running', 'attempting')",
+            "given_up": "status IN ('dead', 'refused')",
+        }),
         "status": Exact(
             "status", ("planned", "queued", "running", "attempting", "done", "left", "refused", "dead")
         ),
         **_times("planned_at"),
     },
     ("kind", "status"),
+    sorts=("due_at",),
     objects=frozenset({"params"}),
 )  # fmt: skip
 
@@ -178,6 +213,7 @@ AUDIT_ENTRIES = Listing(
         "follow_up": Number("follow_up_id"),
         "actor": Group("actor", " "),
         "action": Group("action", "."),
+        "text": FullText(),
         **_times("at"),
     },
     ("action", "actor"),
@@ -195,6 +231,7 @@ INCIDENTS = Listing(
     {
         "subject": Subject(_affected),
         "kind": Exact("kind"),
+        "standing": Standing({"open": "status = 'open'"}),
         "status": Exact("status", ("open", "resolved")),
         "fingerprint": Exact("fingerprint"),
         **_times("first_seen_at"),

@@ -27,6 +27,7 @@ class Listing:
         sorts: columns that it can be sorted by; each has an index.
         order: how it is sorted where nobody asks: a column, `-` before it for the greatest first.
         objects: columns that hold a JSON object.
+        flags: columns that hold yes or no; SQLite keeps 1 or 0.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Listing:
     sorts: tuple[str, ...] = ()
     order: str = "-id"
     objects: frozenset[str] = field(default_factory=frozenset)
+    flags: frozenset[str] = field(default_factory=frozenset)
 
     def column(self, name: str) -> sa.Column[Any]:
         """One of the table's columns."""

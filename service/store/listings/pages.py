@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from service.errors import BadFilter
+from service.store.listings import tallied
 from service.store.listings.asking import Asked, conditions
+from service.store.listings.counting import count
 from service.store.listings.cursors import Place, opened, sealed
 from service.store.listings.listing import Listing
 from service.store.schema import Instant, spell
@@ -46,7 +48,12 @@ def page(connection: sa.Connection, listing: Listing, asked: Asked) -> Page:
     sort = f"{'-' * falls}{name}"
     at = opened(asked.after, listing.name, sort, asked.filters) if asked.after is not None else None
     back = at is not None and at.back
-    query = sa.select(*shown(listing)).where(*conditions(connection, listing, asked.filters, asked.now))
+    if tallied.tells(connection, listing, asked.filters) and not count(connection, listing, asked.filters, asked.now):
+        # Known beforehand; finding none would walk over everything.
+        return Page([])
+    walks = tallied.walks(connection, listing, asked.filters, asked.now)
+    held = conditions(connection, listing, asked.filters, asked.now, walks=walks)
+    query = sa.select(*shown(listing)).where(*held)
     if at is not None:
         query = query.where(beyond(listing, name, at, falls=falls != back))
     query = query.order_by(*ordered(listing, name, falls=falls != back)).limit(asked.limit + 1)
@@ -64,6 +71,26 @@ def page(connection: sa.Connection, listing: Listing, asked: Asked) -> Page:
         cursor(found[-1], back=False) if found and has_next else None,
         cursor(found[0], back=True) if found and has_previous else None,
     )
+
+
+def rows_from(connection: sa.Connection, listing: Listing, asked: Asked, start: Place | None) -> Iterator[list[Row]]:
+    """All rows after a place, `asked.limit` at once, in the order of the question.
+
+    Raises:
+        BadFilter: as `page`.
+    """
+    name, falls = order_of(listing, asked)
+    walks = tallied.walks(connection, listing, asked.filters, asked.now)
+    query = sa.select(*shown(listing)).where(*conditions(connection, listing, asked.filters, asked.now, walks=walks))
+    query = query.order_by(*ordered(listing, name, falls=falls)).limit(asked.limit)
+    while True:
+        part = query if start is None else query.where(beyond(listing, name, start, falls=falls))
+        rows = [row_of(listing, row) for row in connection.execute(part)]
+        if rows:
+            yield rows
+        if len(rows) < asked.limit:
+            return
+        start = place_of(listing, name, rows[-1])
 
 
 def order_of(listing: Listing, asked: Asked) -> tuple[str, bool]:
@@ -123,10 +150,17 @@ def numbered(connection: sa.Connection, listing: Listing, asked: Asked, number: 
         BadFilter: as `page`.
     """
     name, falls = order_of(listing, asked)
+    total = count(connection, listing, asked.filters, asked.now)
+    skipped = (number - 1) * size
+    if skipped >= total:
+        return []
+    left = total - skipped
+    size, from_end = min(size, left), skipped > total // 2
     keys = sa.select(listing.column(listing.key).label("key"))
-    keys = keys.where(*conditions(connection, listing, asked.filters, asked.now))
-    keys = keys.order_by(*ordered(listing, name, falls=falls)).limit(size).offset((number - 1) * size)
-    chosen = keys.subquery()
+    walks = tallied.walks(connection, listing, asked.filters, asked.now)
+    keys = keys.where(*conditions(connection, listing, asked.filters, asked.now, walks=walks))
+    keys = keys.order_by(*ordered(listing, name, falls=falls != from_end))
+    chosen = keys.limit(size).offset(left - size if from_end else skipped).subquery()
     query = sa.select(*shown(listing)).join(chosen, listing.column(listing.key) == chosen.c.key)
     return [row_of(listing, row) for row in connection.execute(query.order_by(*ordered(listing, name, falls=falls)))]
 
@@ -141,4 +175,6 @@ def row_of(listing: Listing, row: sa.Row[Any]) -> Row:
     found = dict(row._mapping)  # noqa: SLF001 - the documented way to a mapping
     for name in listing.objects:
         found[name] = json.loads(found[name])
+    for name in listing.flags:
+        found[name] = bool(found[name])
     return found

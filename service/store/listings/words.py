@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.sql.expression import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from service.errors import BadFilter
 from service.moments import moment
+from service.store.listings.known import known_values
 from service.store.listings.subjects import subjects_meant
+from service.store.texts import matching
 
 # No kept word, name or subject is longer.
 _LONGEST = 500
@@ -27,11 +31,29 @@ class Asker:
         connection: a snapshot.
         table: of the list.
         now: what ages are counted from.
+        walks: rows are walked over in the order of the list, since most of them have what is asked for; no index of a
+            value is to be used then.
     """
 
     connection: sa.Connection
     table: sa.Table
     now: datetime
+    walks: bool = False
+
+    def compared(self, column: str, *, walks: bool | None = None) -> sa.ColumnElement[Any]:
+        """A column to compare with; where rows are walked over, SQLite is told to leave its index alone.
+
+        https://www.sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
+        """
+        plain: sa.ColumnElement[Any] = self.table.c[column]
+        if self.connection.dialect.name == "sqlite" and (self.walks if walks is None else walks):
+            return UnaryExpression(plain, operator=custom_op("+"), type_=plain.type)
+        return plain
+
+    @property
+    def may_guard(self) -> bool:
+        """Whether the condition of a partial index may be repeated, so that it is used."""
+        return isinstance(self.table, sa.Table) and not self.walks
 
 
 class Word(ABC):
@@ -65,12 +87,16 @@ class Exact(Word):
 
     column: str
     allowed: Sequence[str] = ()
+    # Values that have a partial index, each with its condition, to the letter.
+    indexed: Mapping[str, str] = field(default_factory=dict)
 
     def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:
         """Compare."""
         if self.allowed and value not in self.allowed:
             raise BadFilter(name, "there is no such value", self.allowed)
-        return asker.table.c[self.column] == self.checked(name, value)
+        equal = asker.compared(self.column) == self.checked(name, value)
+        guarded = value in self.indexed and asker.may_guard
+        return sa.and_(sa.text(self.indexed[value]), equal) if guarded else equal
 
 
 @dataclass(frozen=True)
@@ -97,11 +123,15 @@ class Group(Word):
     mark: str
 
     def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:
-        """Compare; a group is a range, which an index knows."""
-        column, text = asker.table.c[self.column], self.checked(name, value)
+        """Compare; a group is what of it there is, where that is counted, and a range otherwise."""
+        column, text = asker.compared(self.column), self.checked(name, value)
         if self.mark in text.rstrip(self.mark):
             return column == text
         first = text.rstrip(self.mark) + self.mark
+        if isinstance(asker.table, sa.Table) and asker.connection.dialect.name == "sqlite":
+            counted = known_values(asker.connection, asker.table.name, self.column)
+            values = [one for one in counted if one == text or one.startswith(first)]
+            return column == values[0] if len(values) == 1 else column.in_(values)
         following = first[:-1] + chr(ord(first[-1]) + 1)
         inside = sa.and_(bytewise(column, asker) >= first, bytewise(column, asker) < following)
         return sa.or_(column == text, inside)
@@ -139,6 +169,39 @@ class Subject(Word):
         return self.among(asker.table, subjects_meant(asker.connection, name, self.checked(name, value)))
 
 
+class FullText(Word):
+    """The text of an audit entry has these words."""
+
+    def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:
+        """Search."""
+        return matching(asker.connection, name, self.checked(name, value))
+
+
+class InPayload(Word):
+    """The kept payload has something at a path; no condition of SQL, since payloads may be sealed."""
+
+    def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:  # noqa: ARG002 - a Word's
+        """Refuse: only `page_with` can look into payloads."""
+        raise BadFilter(name, f"pages of {asker.table.name} can be asked for it; numbers and exports cannot")
+
+
+@dataclass(frozen=True)
+class Standing(Word):
+    """The row is one of a few kinds, each with a condition, to the letter that of a partial index.
+
+    Attributes:
+        conditions: by the word of each.
+    """
+
+    conditions: Mapping[str, str]
+
+    def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:  # noqa: ARG002 - a Word's
+        """Repeat the condition."""
+        if value not in self.conditions:
+            raise BadFilter(name, "there is no such value", list(self.conditions))
+        return sa.and_(sa.text(self.conditions[value]))
+
+
 @dataclass(frozen=True)
 class TypeOf(Word):
     """The subject is of this type, such as `order_copies`."""
@@ -147,7 +210,8 @@ class TypeOf(Word):
 
     def condition(self, name: str, value: str, asker: Asker) -> sa.ColumnElement[bool]:
         """Compare; `0` is the character after the slash."""
-        column, text = bytewise(asker.table.c[self.column], asker), self.checked(name, value)
+        # Types are few and have many rows each: the index of the order holds the subject too, and is walked over.
+        column, text = bytewise(asker.compared(self.column, walks=True), asker), self.checked(name, value)
         return sa.and_(column >= f"{text}/", column < f"{text}0")
 
 

@@ -28,6 +28,7 @@ from service.store.queries.follow_ups import (
     follow_up,
     follow_ups,
     known_identities,
+    these_follow_ups,
 )
 from service.store.queries.incidents import AffectedRow, IncidentRow, affected_by, incident, incidents
 from service.store.queries.readiness import Readiness, check_takes_writes, readiness
@@ -76,6 +77,7 @@ __all__ = [
     "state_of",
     "stored_delivery",
     "subjects_of",
+    "these_follow_ups",
     "totals",
     "trail",
     "transitions_of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -115,6 +115,12 @@ def follow_up(connection: sa.Connection, id_: int) -> FollowUpRow | None:
     """How does one follow-up stand?"""
     row = connection.execute(sa.select(*_COLUMNS).where(table.c.id == id_)).one_or_none()
     return _follow_up(row) if row else None
+
+
+def these_follow_ups(connection: sa.Connection, ids: Sequence[int]) -> list[FollowUpRow]:
+    """How do these stand? In the order in which they are named."""
+    found = {row.id: row for row in connection.execute(sa.select(*_COLUMNS).where(table.c.id.in_(ids)))}
+    return [_follow_up(found[id_]) for id_ in ids if id_ in found]
 
 
 def attempts_of(connection: sa.Connection, follow_up_id: int) -> list[AttemptRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Text
 
-from service.store.schema.columns import Flag, Instant, Serial, one_of, table
+from service.store.schema.columns import Flag, Instant, Serial, one_of, table, where
 
 events = table(
     "events",
@@ -20,6 +20,7 @@ events = table(
     Column("result", Text, nullable=False),
     Column("superseded", Flag, nullable=False),
     Column("error", Text),
+    Column("fingerprint", Text),
     Column("origin", Text, nullable=False),
     Column("deliveries", Integer, nullable=False),
     Column("first_seen_at", Instant, nullable=False),
@@ -28,6 +29,16 @@ events = table(
     one_of("origin", "webhook", "sweep"),
     Index("ix_events_subject", "subject"),
     Index("ix_events_topic", "topic"),
+    Index("ix_events_told_status", "told_status"),
+    Index("ix_events_last_seen_at", "last_seen_at"),
+    # With the id in the second place, so that the newest come first; the rest is for counting alone.
+    Index(
+        "ix_events_fingerprint",
+        *("fingerprint", "id", "topic", "told_status", "result", "origin", "mode", "last_seen_at"),
+        **where("fingerprint IS NOT NULL"),
+    ),
+    Index("ix_events_ignored", "id", **where("result = 'ignored'")),
+    Index("ix_events_swept", "id", **where("origin = 'sweep'")),
     Index(
         "ix_events_failed",
         "id",
@@ -56,6 +67,12 @@ deliveries = table(
     one_of("verdict", "event", "redelivery", "quarantine", "deferred"),
     one_of("origin", "webhook", "sweep"),
     Index("ix_deliveries_event_id", "event_id"),
+    # The oldest bytes that are kept: retention begins there.
+    Index("ix_deliveries_kept", "received_at", **where("body IS NOT NULL")),
+    Index("ix_deliveries_topic", "topic"),
+    Index("ix_deliveries_received_at", "received_at"),
+    Index("ix_deliveries_redelivered", "id", **where("verdict = 'redelivery'")),
+    Index("ix_deliveries_swept", "id", **where("origin = 'sweep'")),
     Index(
         "ix_deliveries_apart",
         "id",
@@ -75,6 +92,8 @@ transitions = table(
     Column("applied", Flag, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Index("ix_transitions_subject", "subject"),
+    Index("ix_transitions_to_status", "to_status"),
+    Index("ix_transitions_recorded_at", "recorded_at"),
     Index("ix_transitions_event_id", "event_id"),
 )
 
@@ -88,6 +107,8 @@ states = table(
     Column("target_order_id", Text),
     Column("order_subscription_id", Text),
     Column("seen_at", Instant, nullable=False),
+    Index("ix_states_status", "status", "seen_at", "subject"),
+    Index("ix_states_seen_at", "seen_at", "subject"),
     *(
         Index(
             f"ix_states_{column}",

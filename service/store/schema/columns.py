@@ -73,6 +73,11 @@ def table(name: str, *items: Any) -> Table:
     return Table(name, metadata, *items, sqlite_strict=True)
 
 
+def where(condition: str) -> dict[str, Any]:
+    """What makes an index a partial one, on both databases."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
 def one_of(column: str, *words: str) -> CheckConstraint:
     """A column that holds one of these words."""
     listed = ", ".join(f"'{word}'" for word in words)

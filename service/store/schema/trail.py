@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Text
 
-from service.store.schema.columns import Instant, Serial, table
+from service.store.schema.columns import Instant, Serial, table, where
 
 # Written once. The log gives each its place; an erasure takes subject, actor's name, detail and salt away. Nothing
 # else about a row changes, which triggers of the database hold (the second migration).
@@ -29,6 +29,10 @@ audit_entries = table(
     Column("leaf_index", sa.BigInteger().with_variant(Integer, "sqlite")),
     Index("ix_audit_entries_subject", "subject", "id"),
     Index("ix_audit_entries_event_id", "event_id"),
+    Index("ix_audit_entries_follow_up_id", "follow_up_id", **where("follow_up_id IS NOT NULL")),
+    Index("ix_audit_entries_at", "at"),
+    Index("ix_audit_entries_action", "action"),
+    Index("ix_audit_entries_actor", "actor"),
     Index("uq_audit_entries_leaf", "epoch", "leaf_index", unique=True),
     Index(
         "ix_audit_entries_waiting",

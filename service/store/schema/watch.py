@@ -33,6 +33,8 @@ incidents = table(
         postgresql_where=sa.text("status = 'open'"),
     ),
     Index("ix_incidents_follow_up_id", "follow_up_id"),
+    Index("ix_incidents_fingerprint", "fingerprint"),
+    Index("ix_incidents_subject", "subject"),
 )
 
 # Whom an incident affects, and which of them are well again.
@@ -47,6 +49,7 @@ incident_subjects = table(
     Column("cured_at", Instant),
     # The alert that was counted last, so that an attempt made again counts once.
     Column("follow_up_id", Serial, ForeignKey("follow_ups.id")),
+    Index("ix_incident_subjects_subject", "subject"),
     Index(
         "ix_incident_subjects_ailing",
         "subject",

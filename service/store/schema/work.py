@@ -27,6 +27,7 @@ follow_ups = table(
     one_of("status", "planned", "queued", "running", "attempting", "done", "left", "refused", "dead"),
     Index("ix_follow_ups_subject", "subject"),
     Index("ix_follow_ups_event_id", "event_id"),
+    Index("ix_follow_ups_planned_at", "planned_at"),
     Index(
         "ix_follow_ups_open",
         "due_at",
@@ -49,6 +50,7 @@ attempts = table(
     Column("detail", Text),
     Column("request_id", Text),
     sa.UniqueConstraint("follow_up_id", "number", "start"),
+    Index("ix_attempts_started_at", "started_at"),
     one_of("result", "done", "left", "waited", "refused", "unavailable", "unknown", "died", "failed"),
 )
 

@@ -127,6 +127,6 @@ LISTED: Mapping[str, Listed] = {
     "follow_ups": _of(follow_ups, "identity"),
     "attempts": _of(attempts),
     "audit_entries": _of(audit_entries, "payload", "sealed", "salt", "commitment"),
-    "incidents": _of(incidents, "fingerprint"),
+    "incidents": _of(incidents),
 }
 AFFECTED = schema.incident_subjects

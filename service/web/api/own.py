@@ -49,6 +49,7 @@ EVENTS = Offer(
         "result": _word("What the handlers made of it.", "handled", "failed", "ignored"),
         "superseded": Attribute("boolean", "q", "Whether something newer was known already."),
         "error": Attribute("string", "q", "What a handler raised, one line."),
+        "fingerprint": _word("Names errors of one kind; null where there was none."),
         "origin": _word("How it came to be known.", *_ORIGINS),
         "deliveries_count": _number("How many deliveries told it."),
     },
@@ -164,6 +165,7 @@ INCIDENTS = Offer(
     "incidents",
     "Failures with one cause.",
     {
+        "fingerprint": _word("Names the cause; at most one that is open has it."),
         "kind": _word("What kind of failure."),
         "subject": _SUBJECT,
         "cause": Attribute("string", "qs", "The cause."),

@@ -111,6 +111,7 @@ def test_words_and_facets_are_those_of_the_commands(told: Desk) -> None:
     assert told.ids("/api/audit_entries?filter[action]=follow_up") == told.ids(
         "/api/audit_entries?filter[q][action_start]=follow_up."
     )
+    assert told.ids("/api/audit_entries?filter[text]=nowhere") == []
     facets = told.read("/api/events?facets=topic,result&page[size]=1")["meta"]["facets"]
     assert facets["topic"] == [{"value": "order_copies.create", "count": 1}, {"value": "order_copies.fail", "count": 1}]
     assert facets["result"] == [{"value": "handled", "count": 2}]

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("result", sa.Text(), nullable=False),
         sa.Column("superseded", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("fingerprint", sa.Text(), nullable=True),
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("deliveries", sa.Integer(), nullable=False),
         sa.Column("first_seen_at", service.store.schema.columns.Instant(), nullable=False),
@@ -80,8 +81,52 @@ def upgrade() -> None:
             sqlite_where=sa.text("result = 'failed'"),
             postgresql_where=sa.text("result = 'failed'"),
         )
+        batch_op.create_index(
+            "ix_events_fingerprint",
+            ["fingerprint", "id", "topic", "told_status", "result", "origin", "mode", "last_seen_at"],
+            unique=False,
+            sqlite_where=sa.text("fingerprint IS NOT NULL"),
+            postgresql_where=sa.text("fingerprint IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_events_ignored",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("result = 'ignored'"),
+            postgresql_where=sa.text("result = 'ignored'"),
+        )
+        batch_op.create_index("ix_events_last_seen_at", ["last_seen_at"], unique=False)
         batch_op.create_index("ix_events_subject", ["subject"], unique=False)
+        batch_op.create_index(
+            "ix_events_swept",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("origin = 'sweep'"),
+            postgresql_where=sa.text("origin = 'sweep'"),
+        )
+        batch_op.create_index("ix_events_told_status", ["told_status"], unique=False)
         batch_op.create_index("ix_events_topic", ["topic"], unique=False)
+
+    op.create_table(
+        "holds",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("placed_by", sa.Text(), nullable=False),
+        sa.Column("placed_at", service.store.schema.columns.Instant(), nullable=False),
+        sa.Column("released_by", sa.Text(), nullable=True),
+        sa.Column("released_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_holds_standing",
+            ["subject"],
+            unique=True,
+            sqlite_where=sa.text("released_at IS NULL"),
+            postgresql_where=sa.text("released_at IS NULL"),
+        )
 
     op.create_table(
         "refusals",
@@ -104,6 +149,23 @@ def upgrade() -> None:
     with op.batch_alter_table("spends", schema=None) as batch_op:
         batch_op.create_index("ix_spends_at", ["at"], unique=False)
 
+    op.create_table(
+        "tombstone_keys",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tombstone_keys")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "tombstones",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.Column("basis", sa.Text(), nullable=False),
+        sa.Column("erased_at", service.store.schema.columns.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tombstones")),
+        sa.UniqueConstraint("mark", name=op.f("uq_tombstones_mark")),
+        sqlite_strict=True,
+    )
     op.create_table(
         "watermarks",
         sa.Column("name", sa.Text(), nullable=False),
@@ -219,6 +281,29 @@ def upgrade() -> None:
             postgresql_where=sa.text("verdict IN ('quarantine', 'deferred')"),
         )
         batch_op.create_index("ix_deliveries_event_id", ["event_id"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_kept",
+            ["received_at"],
+            unique=False,
+            sqlite_where=sa.text("body IS NOT NULL"),
+            postgresql_where=sa.text("body IS NOT NULL"),
+        )
+        batch_op.create_index("ix_deliveries_received_at", ["received_at"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_redelivered",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("verdict = 'redelivery'"),
+            postgresql_where=sa.text("verdict = 'redelivery'"),
+        )
+        batch_op.create_index(
+            "ix_deliveries_swept",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("origin = 'sweep'"),
+            postgresql_where=sa.text("origin = 'sweep'"),
+        )
+        batch_op.create_index("ix_deliveries_topic", ["topic"], unique=False)
 
     op.create_table(
         "factories",
@@ -314,6 +399,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("status IN ('planned', 'queued', 'running', 'attempting')"),
             postgresql_where=sa.text("status IN ('planned', 'queued', 'running', 'attempting')"),
         )
+        batch_op.create_index("ix_follow_ups_planned_at", ["planned_at"], unique=False)
         batch_op.create_index("ix_follow_ups_subject", ["subject"], unique=False)
 
     op.create_table(
@@ -338,6 +424,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("order_subscription_id IS NOT NULL"),
             postgresql_where=sa.text("order_subscription_id IS NOT NULL"),
         )
+        batch_op.create_index("ix_states_seen_at", ["seen_at", "subject"], unique=False)
         batch_op.create_index(
             "ix_states_source_order_id",
             ["source_order_id"],
@@ -345,6 +432,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("source_order_id IS NOT NULL"),
             postgresql_where=sa.text("source_order_id IS NOT NULL"),
         )
+        batch_op.create_index("ix_states_status", ["status", "seen_at", "subject"], unique=False)
         batch_op.create_index(
             "ix_states_target_order_id",
             ["target_order_id"],
@@ -376,7 +464,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("transitions", schema=None) as batch_op:
         batch_op.create_index("ix_transitions_event_id", ["event_id"], unique=False)
+        batch_op.create_index("ix_transitions_recorded_at", ["recorded_at"], unique=False)
         batch_op.create_index("ix_transitions_subject", ["subject"], unique=False)
+        batch_op.create_index("ix_transitions_to_status", ["to_status"], unique=False)
 
     op.create_table(
         "attempts",
@@ -400,6 +490,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("follow_up_id", "number", "start", name=op.f("uq_attempts_follow_up_id_number_start")),
         sqlite_strict=True,
     )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index("ix_attempts_started_at", ["started_at"], unique=False)
+
     op.create_table(
         "audit_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -423,7 +516,17 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("audit_entries", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_entries_action", ["action"], unique=False)
+        batch_op.create_index("ix_audit_entries_actor", ["actor"], unique=False)
+        batch_op.create_index("ix_audit_entries_at", ["at"], unique=False)
         batch_op.create_index("ix_audit_entries_event_id", ["event_id"], unique=False)
+        batch_op.create_index(
+            "ix_audit_entries_follow_up_id",
+            ["follow_up_id"],
+            unique=False,
+            sqlite_where=sa.text("follow_up_id IS NOT NULL"),
+            postgresql_where=sa.text("follow_up_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_audit_entries_subject", ["subject", "id"], unique=False)
         batch_op.create_index(
             "ix_audit_entries_waiting",
@@ -454,7 +557,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.create_index("ix_incidents_fingerprint", ["fingerprint"], unique=False)
         batch_op.create_index("ix_incidents_follow_up_id", ["follow_up_id"], unique=False)
+        batch_op.create_index("ix_incidents_subject", ["subject"], unique=False)
         batch_op.create_index(
             "uq_incidents_open",
             ["fingerprint"],
@@ -502,5 +607,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("cured_at IS NULL"),
             postgresql_where=sa.text("cured_at IS NULL"),
         )
+        batch_op.create_index("ix_incident_subjects_subject", ["subject"], unique=False)
 
     # ### end Alembic commands ###
