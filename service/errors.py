@@ -10,6 +10,7 @@ CopydeskError
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
 ├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
+├── FileUnusable              a file that a command was to write or read (a backup, an export) is not what it must be
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
 ├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
 └── OutsideError              an outside system (Commerce Layer, Slack)
@@ -80,6 +81,10 @@ class Stopped(CopydeskError):
 
 class NotFound(CopydeskError):
     """A command asked for something that is not kept."""
+
+
+class FileUnusable(CopydeskError):
+    """A backup or an export cannot be written there, or what was read is not what it should be; nothing was changed."""
 
 
 class NotOffered(CopydeskError):
