@@ -13,6 +13,7 @@ CopydeskError
 ├── FileUnusable              a file that a command was to write or read (a backup, an export) is not what it must be
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
 ├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
+├── EvidenceUnreadable        what was to be verified (a bundle, a note, a proof) cannot be read as that
 └── OutsideError              an outside system (Commerce Layer, Slack)
     ├── Refused               it said no: final, a person must look
     │   └── CredentialsRefused  our credentials, whatever was asked: everything waits for new ones
@@ -93,6 +94,10 @@ class NotOffered(CopydeskError):
 
 class NotRecorded(CopydeskError):
     """Something was done outside, or may have been, and the database could not take down how it ended."""
+
+
+class EvidenceUnreadable(CopydeskError):
+    """What was to be verified cannot be read as what it should be; that says nothing of its truth."""
 
 
 class OutsideError(CopydeskError):
