@@ -10,11 +10,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 from service.backup import tables
 from service.backup.snapshots import Told
-from service.errors import FileUnusable
+from service.errors import FileUnusable, StoreUnavailable
 from service.store import Store, connections, migrate
 from service.store.connections import sqlite3
 
@@ -32,17 +33,14 @@ def write_file(store: Store, file: Path, told: Told) -> dict[str, int]:
         StoreUnavailable: the database cannot be read just now.
     """
     _make_schema(file)
-    with store.engine.connect().execution_options(
-        isolation_level="REPEATABLE READ", postgresql_readonly=True
-    ) as connection:
-        # A backup takes as long as it takes, and waits on nobody.
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+    with store.read_for_long() as connection:
         try:
             with closing(sqlite3.connect(file, isolation_level=None)) as target:
                 return _fill(connection, target, told)
         except sqlite3.Error as error:
             raise FileUnusable(f"the database cannot be copied: {error}") from error
+        except psycopg.Error as error:
+            raise StoreUnavailable(f"the database cannot be read: {str(error).partition(chr(10))[0]}") from error
 
 
 def _make_schema(file: Path) -> None:
