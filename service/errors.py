@@ -11,6 +11,7 @@ CopydeskError
 ├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
 ├── FileUnusable              a file that a command was to write or read (a backup, an export) is not what it must be
+├── BadFilter                 a question to the record has a word, a value or a cursor that is wrong
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
 ├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
 ├── EvidenceUnreadable        what was to be verified (a bundle, a note, a proof) cannot be read as that
@@ -24,6 +25,8 @@ CopydeskError
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class CopydeskError(Exception):
@@ -86,6 +89,20 @@ class NotFound(CopydeskError):
 
 class FileUnusable(CopydeskError):
     """A backup or an export cannot be written there, or what was read is not what it should be; nothing was changed."""
+class BadFilter(CopydeskError):
+    """A question to the record that cannot be answered as it was asked.
+
+    Attributes:
+        parameter: the word that is wrong, such as `since` or `sort`.
+        message: what is wrong with it, in one sentence.
+        allowed: what could stand there, where that can be listed.
+    """
+
+    def __init__(self, parameter: str, message: str, allowed: Sequence[str] = ()) -> None:
+        self.parameter = parameter
+        self.message = message
+        self.allowed = tuple(allowed)
+        super().__init__(f"{parameter}: {message}" + (f"; one of {', '.join(self.allowed)}" if self.allowed else ""))
 
 
 class NotOffered(CopydeskError):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from service.errors import (
+    BadFilter,
     ConfigurationError,
     CopydeskError,
     NotOffered,
@@ -91,7 +92,7 @@ def exit_code(error: CopydeskError) -> int:
     """The exit code that an error has everywhere."""
     if isinstance(error, ConfigurationError | StoreUnusable):
         return UNUSABLE
-    if isinstance(error, NotOffered):
+    if isinstance(error, NotOffered | BadFilter):
         return WRONG_USAGE
     # What may have been done is never "again later": a script that repeats on that code would do it twice.
     if isinstance(error, StoreUnavailable | Unavailable) and not isinstance(error, OutcomeUnknown):

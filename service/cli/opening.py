@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,10 +12,8 @@ import sqlalchemy as sa
 
 from service import settings
 from service.errors import StoreUnusable
+from service.moments import moment
 from service.store import Store, open_kept
-
-_AGE = re.compile(r"(\d{1,6})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @contextmanager
@@ -61,13 +58,7 @@ class Since(click.ParamType[datetime]):
         """Read it as a time."""
         if isinstance(value, datetime):
             return value
-        if age := _AGE.fullmatch(value):
-            try:
-                return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
-            except OverflowError:
-                self.fail(f"{value!r} is longer ago than the calendar goes", param, ctx)
         try:
-            time = datetime.fromisoformat(value)
-            return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither an age such as 2h or 7d nor a time such as 2026-03-02T09:00", param, ctx)
+            return moment(value, datetime.now(UTC))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
