@@ -89,6 +89,8 @@ class NotFound(CopydeskError):
 
 class FileUnusable(CopydeskError):
     """A backup or an export cannot be written there, or what was read is not what it should be; nothing was changed."""
+
+
 class BadFilter(CopydeskError):
     """A question to the record that cannot be answered as it was asked.
 

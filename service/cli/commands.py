@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("service.cli.replay", "Run the handlers again on kept events."),
     "webhooks": ("service.cli.webhooks", "Make webhooks at Commerce Layer what they should be, and keep them so."),
     "keys": ("service.cli.keys", "The keys under which secrets in the store are encrypted."),
+    "export": ("service.cli.export", "What is recorded, as CSV, NDJSON or a SQLite file that can be checked."),
     "backup": ("service.cli.backup", "Back up the database while everything runs."),
     "restore": ("service.cli.restore", "Restore a backup, into either kind of database."),
     "pull-callbacks": ("service.cli.pull_callbacks", "Post real payloads, masked, to a Copydesk on this machine."),

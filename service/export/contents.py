@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from service.store import schema
 
+FORMATS = ("sqlite", "csv", "ndjson")
 # In the order in which people read them; those of the log come last.
 LISTED: tuple[sa.Table, ...] = (
     schema.events,
