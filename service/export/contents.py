@@ -83,3 +83,8 @@ def columns(table: sa.Table, wish: Wish) -> list[sa.Column[object]]:
     """The columns of a table that are exported, in the order of the schema."""
     left_out = omitted(wish).get(table.name, ())
     return [column for column in table.columns if column.name not in left_out and column.computed is None]
+
+
+def texts(columns: Sequence[sa.Column[object]]) -> list[int]:
+    """The places of the columns that hold text of any kind."""
+    return [at for at, column in enumerate(columns) if isinstance(column.type, sa.Text)]

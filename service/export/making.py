@@ -125,16 +125,17 @@ def _flat(exporting: Exporting, asked: Sequence[Question]) -> Iterator[DataFile]
     wish = exporting.wish
     write = write_csv if wish.format == "csv" else write_ndjson
 
-    def written(name: str, columns: Sequence[str], parts: Iterator[list[Row]]) -> DataFile:
+    def written(name: str, columns: Sequence[str], texts: Sequence[int], parts: Iterator[list[Row]]) -> DataFile:
         path = exporting.directory / f"{name}.{wish.format}"
-        number = write(path, columns, parts)
+        number = write(path, columns, parts, texts)
         return DataFile(path.name, name, number, digest_of(path))
 
     for question in asked:
-        names = [column.name for column in contents.columns(question.table, wish)]
-        yield written(question.table.name, names, exporting.parts(question, hexadecimal=True))
+        columns = contents.columns(question.table, wish)
+        names, texts = [column.name for column in columns], contents.texts(columns)
+        yield written(question.table.name, names, texts, exporting.parts(question, hexadecimal=True))
         if question.table is deliveries and _wants_bodies(wish):
-            yield written(BODIES, list(_BODY_COLUMNS), exporting.bodies(question))
+            yield written(BODIES, list(_BODY_COLUMNS), [1], exporting.bodies(question))
 
 
 def _wants_bodies(wish: Wish) -> bool:

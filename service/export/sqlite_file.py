@@ -39,7 +39,7 @@ class SqliteFile:
         self.place = place
         self._connection: Any = sqlite3.connect(place, isolation_level=None)
         # It gets its name once it is whole: nobody needs a journal of a half.
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY"):
+        for pragma in ("journal_mode = OFF", "synchronous = OFF"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._database = Database(self._connection)
         self.tables: list[str] = []

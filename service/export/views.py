@@ -59,7 +59,8 @@ WHERE s.status IN ('failed', 'aborted') AND s.subject GLOB '*order_copies/*' ORD
         "What was to be done, each try of it and how it ended.",
         ("follow_ups", "attempts"),
         """SELECT f.id AS follow_up_id, f.kind, f.subject, f.cause, f.status, f.planned_at, a.number AS attempt,
-  a.start, a.started_at, a.finished_at, a.result AS attempt_result, a.detail AS attempt_detail, f.result, a.worker, a.request_id
+  a.start, a.started_at, a.finished_at, a.result AS attempt_result, a.detail AS attempt_detail, f.result, a.worker,
+  a.request_id
 FROM follow_ups AS f LEFT JOIN attempts AS a ON a.follow_up_id = f.id ORDER BY f.id DESC, a.number, a.start""",
     ),
     View(
