@@ -4,10 +4,14 @@ CopydeskError
 ├── ConfigurationError        settings or handlers are wrong: no start, all mistakes in one message
 ├── StoreError
 │   ├── StoreUnusable         this database must not be used (newer schema, foreign file, affected library): no start
+│   │   └── LogBehind         its audit log lacks what was published, or tells another story: no start
 │   └── StoreUnavailable      it cannot be written just now (full, gone): 503, the sender comes again
 │       └── StoreLocked       another process is writing: a matter of milliseconds
 ├── RequestRefused            an inbound request that is not authentic or not well framed (its HTTP status inside)
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
+├── NoteRefused               a signed note, or a key for one
+│   ├── NoteMalformed         it is not one
+│   └── NoteUnverified        no known key signed it, or a signature is wrong
 ├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
 ├── FileUnusable              a file that a command was to write or read (a backup, an export) is not what it must be
@@ -53,6 +57,10 @@ class StoreUnusable(StoreError):
     """This database, or this database library, must not be used; the message says how to mend it."""
 
 
+class LogBehind(StoreUnusable):
+    """The audit log lacks what was published of it, as after a restored backup, or tells another story."""
+
+
 class StoreUnavailable(StoreError):
     """The database cannot be written just now; nothing of the transaction was acknowledged."""
 
@@ -77,6 +85,18 @@ class RequestRefused(CopydeskError):
 
 class BodyUnreadable(CopydeskError):
     """An authentic body that cannot become an event; the message says why."""
+
+
+class NoteRefused(CopydeskError):
+    """A signed note, or a key for one, is not to be relied on; the message says why."""
+
+
+class NoteMalformed(NoteRefused):
+    """It is no signed note, no head or no key."""
+
+
+class NoteUnverified(NoteRefused):
+    """No known key signed it, or a signature that says to be of a known key is not."""
 
 
 class Stopped(CopydeskError):

@@ -15,6 +15,7 @@ from service.sweep.proving import prove
 from service.text import line
 
 GAPS, CANNOT_TELL = 1, 2
+EXITS = {"complete": 0, "gaps": GAPS, "unknown": CANNOT_TELL}
 _COLUMNS = (Column("ledger"), Column("events or copies", right=True), Column("which", fold=True))
 _SHOWN = 20
 
@@ -44,30 +45,33 @@ def command(begin: datetime, end: datetime | None, backfill: bool, by: str | Non
         print_json(plain(proof) | {"verdict": proof.verdict})
     else:
         show(proof)
-    click.get_current_context().exit({"complete": 0, "gaps": GAPS, "unknown": CANNOT_TELL}[proof.verdict])
+    click.get_current_context().exit(EXITS[proof.verdict])
 
 
 def show(proof: Proof) -> None:
-    """Print the ledgers and what they say together."""
-    listed = {
-        "missing": proof.missing,
-        "extra": proof.extra,
-        "state unlike ours": proof.unlike,
-        "deleted unheard": proof.gone,
-        "aborted, no webhook": proof.aborted,
-        "stuck": proof.stuck,
-    }
+    """Print the ledgers and what they say together; one that could not be read has a dash, since nothing is no zero."""
     rows: list[tuple[object, ...]] = [
-        ("fired", proof.fired, ""),
-        ("received", proof.received, ""),
-        ("covered by newer state", proof.covered, ""),
-        ("factories", proof.factories, ""),
+        _counted("fired", proof.fired, proof.fired),
+        _counted("received", proof.fired, proof.received),
+        _counted("covered by newer state", proof.fired, proof.covered),
+        _listed("missing", proof.fired, proof.missing),
+        _listed("extra", proof.fired, proof.extra),
+        _counted("factories", proof.factories, proof.factories),
+        _listed("state unlike ours", proof.factories, proof.unlike),
+        _listed("deleted unheard", proof.factories, proof.gone),
+        _listed("aborted, no webhook", proof.factories, proof.aborted),
+        _listed("stuck", proof.factories, proof.stuck),
         ("backfilled", proof.backfilled, ""),
-    ]
-    rows += [
-        (name, len(which), ", ".join(which[:_SHOWN]) + (" …" if which[_SHOWN:] else ""))
-        for name, which in listed.items()
     ]
     print_table(_COLUMNS, rows)
     words = {"complete": "Complete.", "gaps": "There are gaps.", "unknown": "It cannot be told:"}
     click.echo(" ".join([words[proof.verdict], *(line(doubt) for doubt in proof.doubts)]), err=True)
+
+
+def _counted(name: str, ledger: int | None, number: int | None) -> tuple[object, ...]:
+    return (name, None if ledger is None else number, "")
+
+
+def _listed(name: str, ledger: int | None, which: tuple[str, ...]) -> tuple[object, ...]:
+    shown = ", ".join(which[:_SHOWN]) + (" …" if which[_SHOWN:] else "")
+    return (name, None if ledger is None else len(which), shown)

@@ -6,10 +6,9 @@ from datetime import datetime
 
 import click
 
-from service.cli.commands import FOUND_TROUBLE
 from service.cli.opening import Since
 from service.cli.output import as_json, plain, print_facts, print_json
-from service.cli.prove import show
+from service.cli.prove import EXITS, show
 from service.cli.site import actor, by_option, opened, progress
 from service.sweep.recovery import recover
 
@@ -23,7 +22,13 @@ def command(topic: str | None, since: datetime | None, by: str | None, as_json: 
     """Reset the open circuit of TOPIC, or of every topic, and let in what was missed.
 
     Run it again where it was broken off: it goes on from the same beginning, and nothing takes effect twice.
-    """
+
+    \b
+    Exit codes besides the usual ones, those of its proof:
+      0  complete
+      1  gaps
+      2  could not tell
+    """  # noqa: D301 - click's mark for lines to leave alone
     with opened() as site, progress() as told:
         card = recover(site, topic, since=since, actor=actor(by), progress=told)
     if as_json:
@@ -40,5 +45,4 @@ def command(topic: str | None, since: datetime | None, by: str | None, as_json: 
             }
         )
         show(card.proof)
-    if card.proof.verdict != "complete":
-        click.get_current_context().exit(FOUND_TROUBLE)
+    click.get_current_context().exit(EXITS[card.proof.verdict])

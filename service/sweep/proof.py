@@ -46,20 +46,20 @@ class Proof:
     """What the three ledgers say together about a time.
 
     Attributes:
-        fired: events that the provider fired at our webhooks, and
+        fired: events that the provider fired at our webhooks; None where its ledger could not be read; and
         received: those of them that are kept; `covered` are not, but something newer of their factory is.
         missing: the others.
         extra: kept events that a webhook told and of which the provider's ledger knows nothing.
         unlike: factories that stand otherwise than we know, and `gone`: those that we know and that are deleted.
         aborted: factories that were aborted, of which no webhook tells; `stuck`: those that do not come to an end.
-        factories: how many changed.
+        factories: how many changed; None where they could not be listed.
         backfilled: events that were let in to mend this.
         doubts: why it cannot be told.
     """
 
     begin: datetime
     end: datetime
-    fired: int = 0
+    fired: int | None = None
     received: int = 0
     covered: int = 0
     missing: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Proof:
     gone: tuple[str, ...] = ()
     aborted: tuple[str, ...] = ()
     stuck: tuple[str, ...] = ()
-    factories: int = 0
+    factories: int | None = None
     backfilled: int = 0
     doubts: tuple[str, ...] = ()
 
