@@ -19,7 +19,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.errors import ConfigurationError
 from service.soundness import (
+    check_audit_keys,
     check_bind,
+    check_checkpoints_file,
     check_encryption_key,
     check_own_address,
     check_secrets,
@@ -66,6 +68,12 @@ class Settings(BaseSettings):
     )
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(listed)] = Field(
         default=(), description="Keys for the secrets in the store, with commas: the first encrypts, all decrypt."
+    )
+    audit_key: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(listed)] = Field(
+        default=(), description="Keys of the audit log, with commas: the first signs, the others once more beside it."
+    )
+    checkpoints_file: str = Field(
+        "", description="Where heads of the audit log are published: a file outside of the database's directory."
     )
     organization: str = Field("", description="The organization's id; events of another one are quarantined.")
     mode: Literal["test", "live"] = Field("test", description="test or live; events of the other are quarantined.")
@@ -133,6 +141,12 @@ class Settings(BaseSettings):
             check_encryption_key(number, key.get_secret_value())
         return keys
 
+    @field_validator("audit_key")
+    @classmethod
+    def _sound_audit_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        check_audit_keys([key.get_secret_value() for key in keys])
+        return keys
+
     @field_validator("public_url", "api_url", "auth_url", "dashboard_url")
     @classmethod
     def _https_or_loopback(cls, url: str) -> str:
@@ -172,6 +186,11 @@ class Settings(BaseSettings):
             mistakes.append(f"{PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET: set both, or neither")
         if self.client_id and not self.api_url:
             mistakes.append(f"{PREFIX}API_URL: is needed with {PREFIX}CLIENT_ID, https://SLUG.commercelayer.io")
+        if self.checkpoints_file:
+            try:
+                check_checkpoints_file(self.checkpoints_file, self.database_url.get_secret_value())
+            except ValueError as error:
+                mistakes.append(f"{PREFIX}CHECKPOINTS_FILE: {error}")
         if mistakes:
             raise ValueError("\n".join(mistakes))
         return self
@@ -196,7 +215,8 @@ def load(role: Role = "cli") -> Settings:
     if secrets_dir and not Path(secrets_dir).is_dir():
         mistakes.append(f"{SECRETS_DIR}: there is no directory {secrets_dir}")
         secrets_dir = None
-    settings, wrong = _read(secrets_dir)
+    # The web process cannot sign, though somebody gave it the key.
+    settings, wrong = _read(secrets_dir, {"audit_key": ()} if role == "web" else {})
     missing = [name for name in NEEDED[role] if not _is_given(name, secrets_dir)]
     mistakes += wrong
     mistakes += [f"{PREFIX}{name.upper()}: is not set ({_what(name)})" for name in missing]
@@ -220,13 +240,13 @@ def origins() -> dict[str, str]:
     return found | {name: "environment" for name in variables() if os.environ.get(name)}
 
 
-def _read(secrets_dir: str | None) -> tuple[Settings | None, list[str]]:
-    """Read the settings, or every mistake in them.
+def _read(secrets_dir: str | None, given: dict[str, Any]) -> tuple[Settings | None, list[str]]:
+    """Read the settings, or every mistake in them; what is given is not read.
 
     A variable with a mistake is left out of a second reading, so that what the others say together is checked too.
     """
     try:
-        return Settings(_secrets_dir=secrets_dir), []
+        return Settings(_secrets_dir=secrets_dir, **given), []
     except ValidationError as error:
         wrong = {str(e["loc"][0]) for e in error.errors() if e["loc"]}
         mistakes = _sentences(error)
@@ -235,7 +255,7 @@ def _read(secrets_dir: str | None) -> tuple[Settings | None, list[str]]:
             n: Settings.model_fields[n].get_default(call_default_factory=True) for n in sorted(wrong)
         }
         try:
-            Settings(_secrets_dir=secrets_dir, **left_out)
+            Settings(_secrets_dir=secrets_dir, **given | left_out)
         except ValidationError as error:
             named = tuple(f"{PREFIX}{name.upper()}" for name in wrong)
             mistakes += [m for m in _sentences(error) if not any(name in m for name in named)]

@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -170,6 +171,32 @@ def check_encryption_key(number: int, key: str) -> None:
         sound = False
     if not sound:
         raise ValueError(f"key {number} is not one that `copydesk keys generate` makes")
+
+
+def check_audit_keys(secrets: Sequence[str]) -> None:
+    """Refuse what is no key of the audit log, or one key twice; the message names a key by its place only."""
+    from service.errors import NoteMalformed  # noqa: PLC0415 - with the next one
+    from service.merkle.notes import Signer  # noqa: PLC0415 - most commands have nothing to sign
+
+    for number, secret in enumerate(secrets, 1):
+        try:
+            Signer.from_secret(secret)
+        except NoteMalformed:
+            raise ValueError(f"key {number} is not one that `copydesk audit keygen` makes") from None
+    if len(set(secrets)) < len(secrets):
+        raise ValueError("has a key twice")
+
+
+def check_checkpoints_file(file: str, database: str) -> None:
+    """Refuse a file for published heads that a restored copy of the database's directory would take back too."""
+    read = make_url(database)
+    path = Path(file).absolute()
+    if not path.name or path.is_dir():
+        raise ValueError("must name a file")
+    if read.drivername == "sqlite":
+        directory = Path(read.database or "").absolute().resolve().parent
+        if path.resolve().is_relative_to(directory):
+            raise ValueError(f"must be outside of {directory}, where the database is: they would be lost together")
 
 
 def check_own_address(url: str) -> None:

@@ -7,12 +7,15 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from service.audit.keeper import Keeper
+from service.audit.publication import FILE
 from service.budget import SharedBudget
 from service.clients.commerce_layer import CommerceLayer
 from service.clients.slack import Slack
@@ -25,7 +28,7 @@ from service.intake import Door
 from service.intake.deferred import read_deferred
 from service.router import Router
 from service.settings import Settings
-from service.store import Store, connections, follow_up_rows, heartbeats, open_store
+from service.store import Store, connections, follow_up_rows, heartbeats, log_heads, open_store
 from service.sweep import schedules as sweep_schedules
 from service.sweep.feeding import Site
 from service.webhooks import schedules as webhook_schedules
@@ -46,6 +49,9 @@ class Pace:
         dead_after: without a heartbeat a worker is dead after so long, and another takes over.
         stranded_after: a follow-up that has not moved for so long may be lost to the engine.
         housekeeping: between two rounds of it.
+        sequence: between two looks for audit entries without a place in the log.
+        publish: between two publications of the log's head.
+        publish_at_stop: for the last publication to arrive when the worker is told to stop.
         grace: for what is under way when the worker is told to stop.
     """
 
@@ -54,6 +60,9 @@ class Pace:
     dead_after: float = 10.0
     stranded_after: float = 60.0
     housekeeping: float = 10.0
+    sequence: float = 1.0
+    publish: float = 3600.0
+    publish_at_stop: float = 3.0
     grace: int = 20
 
 
@@ -87,7 +96,8 @@ class Worker:
             pace: how often it does what.
 
         Raises:
-            ConfigurationError: the credentials are of another organization or mode.
+            ConfigurationError: the credentials are of another organization or mode, or the audit log's key was retired.
+            LogBehind: the database lacks what was published of its audit log.
             StoreUnusable, StoreUnavailable: as `open_store`.
         """
         url = settings.database_url.get_secret_value()
@@ -96,6 +106,7 @@ class Worker:
         self._door = Door.of(settings, router)
         self._store = open_store(url, busy_seconds=30, autocheckpoint=connections.WORKER_AUTOCHECKPOINT)
         try:
+            self._keeper = Keeper(settings, self._store, timedelta(seconds=pace.publish))
             self._tools = _tools(settings, self._store)
         except BaseException:
             self._store.close()
@@ -111,7 +122,8 @@ class Worker:
         self._engine.run(lambda id_, number: attempt(self._tools, id_, number, self.name))
         watch = threading.Thread(target=self._watch, name="copydesk-watch", daemon=True)
         reader = threading.Thread(target=self._read_deferred, name="copydesk-reader", daemon=True)
-        for thread in (watch, reader):
+        keeper = threading.Thread(target=self._keep_log, name="copydesk-log", daemon=True)
+        for thread in (watch, reader, keeper):
             thread.start()
         log.info("worker started", worker=self.name)
         try:
@@ -119,10 +131,12 @@ class Worker:
                 self._guarded(self._hand_over)
         finally:
             self._stop.set()
+            self._guarded(self._publish_at_stop)
             self._engine.stop(self._pace.grace)
             self._drained.set()
-            for thread in (watch, reader):
+            for thread in (watch, reader, keeper):
                 thread.join(self._pace.beat * 2)
+            self._guarded(self._keeper.sequence)
             self._guarded(self._sign_off)
             self._tools.close()
             self._store.close()
@@ -175,6 +189,7 @@ class Worker:
                 housekeeping = 0.0
                 self._guarded(self._unstrand)
                 self._guarded(self._keep_house)
+                self._guarded(self._keeper.warn_of_stale)
 
     def _beat(self) -> None:
         """Say that we live."""
@@ -208,6 +223,32 @@ class Worker:
         """
         while not self._stop.wait(self._pace.beat):
             self._guarded(lambda: read_deferred(self._store, self._door))
+
+    def _keep_log(self) -> None:
+        """Give audit entries their place in the log, and publish its head now and then."""
+        while not self._stop.wait(self._pace.sequence):
+            self._guarded(self._keeper.sequence)
+            self._guarded(self._keeper.publish)
+
+    def _publish_at_stop(self) -> None:
+        """Publish the last head: to the file at once, to other places within a moment, or by the next worker."""
+        self._keeper.sequence()
+        checkpoint = self._keeper.publish(timedelta(0))
+        if checkpoint is None:
+            return
+        for id_, target, _status, number in self._publications(checkpoint.id):
+            if target == FILE:
+                attempt(self._tools, id_, number, self.name)
+        self._hand_over()
+        until = time.monotonic() + self._pace.publish_at_stop
+        while time.monotonic() < until and any(
+            status in follow_up_rows.LIVE for _, _, status, _ in self._publications(checkpoint.id)
+        ):
+            time.sleep(self._pace.look)
+
+    def _publications(self, checkpoint: int) -> list[tuple[int, str, str, int]]:
+        with self._store.read() as connection:
+            return log_heads.publications_of(connection, checkpoint)
 
     def _keep_house(self) -> None:
         """Checkpoint the WAL, which web processes leave to us, and forget what the engine ended long ago."""

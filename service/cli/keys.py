@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import click
 
 from service import settings
 from service.cli.opening import kept
+from service.cli.secret_files import add_key
 from service.cli.webhooks.common import accountable, confirm
-from service.errors import ConfigurationError
 from service.intake.replay import Operator
 from service.store import webhook_secrets
 from service.store.audit import entry, write_audit
@@ -33,17 +32,8 @@ def generate(file: Path, add: bool) -> None:
     Name the file COPYDESK_ENCRYPTION_KEYS and put it into COPYDESK_SECRETS_DIR. Keep a copy in a safe place: without
     the key, the secrets in the store have to be fetched anew.
     """
-    if file.exists() and not add:
-        raise click.BadParameter(f"{file} is there already: --add keeps its keys behind the new one", param_hint="FILE")
-    keys = [new_key().get_secret_value()]
-    try:
-        if add:
-            keys += file.read_text("ascii").replace(",", " ").split()
-        _write(file, ",".join(keys) + "\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it holds something else than keys"
-        raise ConfigurationError([f"{file}: {reason}"]) from None
-    told = f"A new key stands before {len(keys) - 1} others" if add else "A key is"
+    others = add_key(file, new_key().get_secret_value(), add=add)
+    told = f"A new key stands before {others} others" if add else "A key is"
     click.echo(f"{told} in {file}.")
 
 
@@ -64,14 +54,3 @@ def rotate(by: str | None, reason: str | None, yes: bool) -> None:
         actor = Operator(by or getpass.getuser(), reason).actor
         write_audit(connection, [entry(datetime.now(UTC), "keys/encryption", actor, "keys.rotated", told)])
     click.echo(f"{number} secrets are encrypted under the first key of {NAME}.")
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file for its owner alone, all of it or nothing."""
-    beside = file.with_name(f".{file.name}.new")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    beside.replace(file)

@@ -87,14 +87,18 @@ def provider() -> Iterator[Provider]:
         ConfigurationError: the settings are wrong, or name no credentials.
         StoreUnusable, StoreUnavailable: as `kept`.
     """
-    if not structlog.is_configured():
-        # stdout is for what was asked for; what the client has to say besides goes where errors go.
-        structlog.configure(processors=[_as_line], logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    log_to_stderr()
     loaded = settings.load()
     with kept() as store:
         budget = SharedBudget(loaded, store)
         with CommerceLayer(loaded, budget=budget) as client:
             yield Provider(loaded, store, client, budget)
+
+
+def log_to_stderr() -> None:
+    """Send what is logged to where errors go: stdout is for what was asked for."""
+    if not structlog.is_configured():
+        structlog.configure(processors=[_as_line], logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def _as_line(_logger: object, _level: str, event: MutableMapping[str, Any]) -> str:

@@ -223,16 +223,6 @@ def open_head(note: str, known: Iterable[Verifier]) -> Head:
     return Head.from_text(read.text)
 
 
-def split_notes(text: str) -> list[str]:
-    """The notes of a text in which an empty line stands between one and the next.
-
-    A head has no empty line, so every second empty line ends a note.
-    """
-    parts = text.split("\n\n")
-    joined = ["\n\n".join(parts[i : i + 2]) for i in range(0, len(parts), 2)]
-    return [note if note.endswith("\n") else f"{note}\n" for note in joined if note.strip("\n")]
-
-
 def _signature(line: str) -> tuple[str, bytes, bytes]:
     found = _SIGNATURE.fullmatch(line)
     decoded = _decoded(found[2]) if found else None

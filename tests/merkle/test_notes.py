@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import NoteMalformed, NoteRefused, NoteUnverified
-from service.merkle.notes import Head, Note, Signer, Verifier, open_head, sign, split_notes
+from service.merkle.notes import Head, Note, Signer, Verifier, open_head, sign
 from service.merkle.tree import EMPTY_ROOT
 
 # https://pkg.go.dev/golang.org/x/mod/sumdb/note
@@ -171,10 +171,3 @@ def test_a_note_with_one_character_changed_does_not_open(data: st.DataObject) ->
     other = data.draw(st.characters(codec="utf-8").filter(lambda c: c != note[place]))
     with pytest.raises(NoteRefused):
         open_head(note[:place] + other + note[place + 1 :], [ONE.verifier])
-
-
-@given(st.lists(st.sampled_from([[ONE], [ONE, TWO]]), max_size=6))
-def test_notes_of_a_file_come_apart_as_they_were_put_in(signers: list[list[Signer]]) -> None:
-    notes = [sign(Head("a", size, b"\x07" * 32).text, of) for size, of in enumerate(signers)]
-    assert split_notes("\n".join(notes)) == notes
-    assert split_notes("".join(f"{note}\n" for note in notes)) == notes

@@ -72,6 +72,7 @@ audit_keys = table(
     Column("verifier", Text, nullable=False, unique=True),
     Column("epoch", Integer, ForeignKey("audit_logs.epoch"), nullable=False),
     Column("from_size", sa.BigInteger().with_variant(Integer, "sqlite"), nullable=False),
+    Column("until_epoch", Integer),
     Column("until_size", sa.BigInteger().with_variant(Integer, "sqlite")),
     Column("added_at", Instant, nullable=False),
 )

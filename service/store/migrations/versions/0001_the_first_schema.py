@@ -141,6 +141,7 @@ def upgrade() -> None:
         sa.Column("verifier", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("from_size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("until_epoch", sa.Integer(), nullable=True),
         sa.Column("until_size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("added_at", service.store.schema.columns.Instant(), nullable=False),
         sa.ForeignKeyConstraint(["epoch"], ["audit_logs.epoch"], name=op.f("fk_audit_keys_epoch")),

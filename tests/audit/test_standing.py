@@ -1,0 +1,236 @@
+"""A database that is behind what was published of its log: it is noticed, and goes on in another epoch only."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from service.audit import epochs, published, standing
+from service.audit.keeper import Keeper
+from service.audit.published import append
+from service.audit.sequencer import sequence
+from service.errors import ConfigurationError, LogBehind
+from service.merkle.notes import Head, Signer, sign
+from service.settings import Settings
+from service.store import Store, log, open_store
+from service.store.schema import audit_entries
+from tests.audit.book import KEY, LAST, NAME, NEXT, NOW, check, current, keys, places, unplaced, write
+from tests.rows import rows
+
+
+def settings(elsewhere: Path | None, *keys: Signer) -> Settings:
+    """The settings of a worker."""
+    secrets = tuple(SecretStr(key.secret) for key in keys or (KEY,))
+    return Settings(audit_key=secrets, checkpoints_file=str(elsewhere or ""))
+
+
+def publish_head(store: Store, elsewhere: Path, number: int) -> log.Log:
+    """Write, sequence, and put the head into the file."""
+    write(store, number)
+    sequence(store, KEY, NOW)
+    found = current(store)
+    assert found.head is not None
+    append(elsewhere, found.head)
+    return found
+
+
+def head(origin: str, size: int, root: bytes = b"\x07" * 32, signer: Signer = KEY) -> str:
+    """A signed head of any log."""
+    return sign(Head(origin, size, root).text, [signer])
+
+
+def test_a_log_that_has_what_was_published_goes_on(store: Store, elsewhere: Path) -> None:
+    """At the size of the newest head, and past it."""
+    publish_head(store, elsewhere, 3)
+    Keeper(settings(elsewhere), store)
+    publish_head(store, elsewhere, 4)
+    write(store, 5)
+    sequence(store, KEY, NOW)
+    Keeper(settings(elsewhere), store)
+    found = standing.look(settings(elsewhere), store)
+    assert (found.name, found.epoch, found.trouble) == (NAME, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("note", "trouble"),
+    [
+        (head(NAME, 9), f"{NAME} has 4 entries, and 9 were published"),
+        (head(NAME, 4), "others than the 4"),
+        (head(NAME, 3), "others than the 3"),
+        (head(NAME, 9, signer=LAST), "has 4 entries, and 9"),
+        (head(f"{NAME}/2", 1), f"in epoch 1 with 4 entries, and {NAME}/2 with 1"),
+        (head(NAME, 9).replace("\n9\n", "\n8\n"), "has a wrong signature"),
+        (head("example.com/other", 9), None),
+        (head(f"{NAME}/x", 9), None),
+        (head(f"{NAME}/02", 9), None),
+    ],
+)
+def test_what_was_published_is_compared(store: Store, elsewhere: Path, note: str, trouble: str | None) -> None:
+    """Other logs in the same file are passed over, and so is whose signature nobody can judge."""
+    publish_head(store, elsewhere, 3)
+    elsewhere.write_text(note)
+    if trouble is None:
+        Keeper(settings(elsewhere), store)
+        return
+    with pytest.raises(LogBehind) as caught:
+        Keeper(settings(elsewhere), store)
+    assert trouble in str(caught.value)
+    assert "\n" not in str(caught.value)
+    if "signature" not in trouble:
+        assert "copydesk audit new-epoch --reason TEXT" in str(caught.value)
+
+
+def test_an_empty_database_in_place_of_the_old_one_is_behind(store: Store, elsewhere: Path) -> None:
+    append(elsewhere, head(NAME, 9))
+    with pytest.raises(LogBehind, match="the audit log is empty, and"):
+        Keeper(settings(elsewhere), store)
+    opened = epochs.open_next(store, published.read(elsewhere), KEY.verifier, NOW, "operator somebody", "disk lost")
+    assert (opened.epoch, opened.origin) == (2, f"{NAME}/2")
+    Keeper(settings(elsewhere), store)
+
+
+def test_a_restored_older_copy_refuses_and_goes_on_in_another_epoch(
+    sqlite_url: str, elsewhere: Path, tmp_path: Path
+) -> None:
+    """Restored twice, it gets two epochs: no name is used again. What had no place goes into the new epoch."""
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    store = open_store(sqlite_url)
+    write(store, 5)
+    sequence(store, KEY, NOW)
+    then = current(store)
+    write(store, 2)
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.connection.driver_connection.execute(f"VACUUM INTO '{tmp_path}/backup.db'")
+    newest = publish_head(store, elsewhere, 20)
+    store.close()
+    for epoch in (2, 3):
+        for beside in file.parent.glob("copydesk.db*"):
+            beside.unlink()
+        file.write_bytes((tmp_path / "backup.db").read_bytes())
+        store = open_store(sqlite_url)
+        with pytest.raises(LogBehind):
+            Keeper(settings(elsewhere), store)
+        heads = published.read(elsewhere)
+        epochs.open_next(store, heads, KEY.verifier, NOW, "operator somebody", "restored a backup")
+        Keeper(settings(elsewhere), store).sequence()
+        found = check(store, KEY)
+        assert (found.epoch, found.origin, found.size) == (epoch, f"{NAME}/{epoch}", 3)
+        assert [action for _, action, _ in places(store, epoch)] == ["epoch.opened", "note", "note"]
+        assert unplaced(store) == 0
+        told = json.loads(next(row["detail"] for row in rows(store, audit_entries) if row["action"] == "epoch.opened"))
+        assert told == {
+            "origin": f"{NAME}/{epoch}",
+            "reason": "restored a backup",
+            "previous_origin": NAME,
+            "local_size": then.size,
+            "local_root": then.frontier.root.hex(),
+            "published_origin": newest.origin,
+            "published_size": newest.size,
+            "published_root": newest.frontier.root.hex(),
+        }
+        newest = publish_head(store, elsewhere, 1)
+        store.close()
+
+
+def test_an_epoch_is_opened_with_everything_before_it_as_it_was(store: Store, elsewhere: Path) -> None:
+    """Also by hand, where nothing is behind; a key stays the same key, and its range goes over both."""
+    publish_head(store, elsewhere, 3)
+    before = current(store)
+    write(store, 2)
+    epochs.open_next(store, published.read(elsewhere), None, NOW, "operator somebody", "moved")
+    with store.read() as connection:
+        old, new = log.epochs(connection)
+    assert (old.size, old.head, old.closed_at) == (before.size, before.head, NOW)
+    assert (new.size, new.head, new.closed_at) == (1, None, None)
+    sequence(store, KEY, NOW)
+    assert check(store, KEY).size == 3
+    sequence(store, NEXT, NOW)
+    assert keys(store) == [(KEY.verifier.text, 1, 4, 2, 3), (NEXT.verifier.text, 2, 4, None, None)]
+
+
+def test_a_database_that_is_put_back_while_a_worker_runs_is_noticed(store: Store) -> None:
+    """Such as by a failover to a standby that had less: nothing is sequenced until another epoch is open."""
+    write(store, 5)
+    keeper = Keeper(settings(None), store)
+    assert keeper.sequence() == 6
+    assert keeper.sequence() == 0
+    with store.write() as connection:
+        connection.execute(sa.text("UPDATE audit_logs SET size = 4, frontier = :peak"), {"peak": b"\x07" * 32})
+    write(store, 1)
+    assert keeper.sequence() == 0
+    assert unplaced(store) == 1
+    epochs.open_next(store, [], None, NOW, "operator somebody", "failover")
+    assert keeper.sequence() == 1
+
+
+def test_a_keeper_publishes_when_it_is_time_and_not_behind(store: Store, elsewhere: Path) -> None:
+    write(store, 5)
+    keeper = Keeper(settings(elsewhere), store, timedelta(hours=1))
+    keeper.sequence()
+    made = keeper.publish()
+    assert made is not None
+    assert made.size == 6
+    assert keeper.publish() is None
+    append(elsewhere, head(NAME, 900))
+    write(store, 1)
+    keeper.sequence()
+    assert keeper.publish(timedelta(0)) is None
+    write(store, 1)
+    assert keeper.sequence() == 0
+    elsewhere.write_text("")
+    assert keeper.sequence() > 0
+
+
+def test_a_keeper_with_a_retired_key_is_not_made(store: Store) -> None:
+    write(store, 1)
+    sequence(store, KEY, NOW)
+    Keeper(settings(None, NEXT, KEY), store).sequence()
+    check(store, KEY, NEXT)
+    with pytest.raises(ConfigurationError, match=r"COPYDESK_AUDIT_KEY: .* was retired"):
+        Keeper(settings(None, KEY), store)
+
+
+@pytest.mark.parametrize(
+    ("given", "beginning"),
+    [
+        ({"audit_key": "PRIVATE+KEY+nonsense"}, "key 1 is not one"),
+        ({"audit_key": f"{KEY.secret},{KEY.secret}"}, "has a key twice"),
+        ({"audit_key": f"{KEY.secret},{KEY.secret[:-4]}AAAA"}, "key 2 is not one"),
+    ],
+)
+def test_keys_that_are_none_stop_the_start_and_are_not_repeated(given: dict[str, Any], beginning: str) -> None:
+    with pytest.raises(ValueError, match=beginning) as caught:
+        Settings(**given)
+    assert KEY.secret[-20:] not in str(caught.value.errors()[0]["msg"])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("database", "file", "is_fine"),
+    [
+        ("sqlite:///{0}/data/copydesk.db", "{0}/data/heads", False),
+        ("sqlite:///{0}/data/copydesk.db", "{0}/data/more/heads", False),
+        ("sqlite:///{0}/data/copydesk.db", "{0}/elsewhere/../data/heads", False),
+        ("sqlite:///{0}/data/copydesk.db", "{0}/link/heads", False),
+        ("sqlite:///{0}/link/copydesk.db", "{0}/data/heads", False),
+        ("sqlite:///{0}/data/copydesk.db", "{0}/data", False),
+        ("sqlite:///{0}/data/copydesk.db", "{0}/elsewhere/heads", True),
+        ("sqlite:///{0}/data/copydesk.db", "{0}/database/heads", True),
+        ("postgresql://somebody@localhost/copydesk", "{0}/data/heads", True),
+    ],
+)
+def test_the_file_is_not_where_the_database_is(tmp_path: Path, database: str, file: str, is_fine: bool) -> None:
+    """A restored copy of the database's directory would take it back too; also through links."""
+    (tmp_path / "data" / "more").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    given = {"database_url": database.format(tmp_path), "checkpoints_file": file.format(tmp_path)}
+    if is_fine:
+        assert Settings(**given).checkpoints_file == given["checkpoints_file"]
+    else:
+        with pytest.raises(ValueError, match="COPYDESK_CHECKPOINTS_FILE"):
+            Settings(**given)
