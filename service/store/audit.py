@@ -27,7 +27,7 @@ def entry(
     subject: str,
     actor: str,
     action: str,
-    detail: Mapping[str, Param | datetime],
+    detail: Mapping[str, Param | datetime | None],
     *,
     event_id: int | None = None,
     follow_up_id: int | None = None,

@@ -49,3 +49,16 @@ class Bulk:
             statement = self._conflict(statement)
         compiled = statement.compile(dialect=connection.dialect, column_keys=self._columns)
         return str(compiled), itemgetter(*compiled.positiontup) if compiled.positiontup else dict
+
+
+def reserve(connection: sa.Connection, table: sa.Table, number: int) -> list[int]:
+    """Take the numbers of rows that are about to be inserted, ascending, in the caller's write transaction.
+
+    So that what is written beside them can name them: many rows go in by one statement, which does not say theirs.
+    """
+    if connection.dialect.name == "postgresql":
+        taken = "SELECT nextval(pg_get_serial_sequence(%(table)s, 'id')) FROM generate_series(1, %(number)s)"
+        return list(connection.exec_driver_sql(taken, {"table": table.name, "number": number}).scalars())
+    # Whoever holds the file's write lock inserts alone.
+    last = connection.exec_driver_sql(f"SELECT coalesce(max(id), 0) FROM {table.name}").scalar_one()  # noqa: S608
+    return list(range(last + 1, last + 1 + number))

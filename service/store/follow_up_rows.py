@@ -18,6 +18,7 @@ from service.outcomes import Param
 from service.store.audit import entry, write_audit
 from service.store.record import GIVE_UP_AFTER
 from service.store.schema import attempts, follow_ups
+from service.text import line
 
 WORKER = "worker"
 # The partial index's own condition, to the letter, so that both databases use it.
@@ -180,7 +181,9 @@ def finish(connection: sa.Connection, started: Started, ending: Ending, now: dat
     Returns:
         False where another start has taken over; nothing was changed then.
     """
-    values: dict[str, Any] = {"status": ending.status, "changed_at": now, "result": ending.detail}
+    # One line, as the trail keeps it, so that row and trail say the same.
+    told, request_id = line(ending.detail), ending.request_id and line(ending.request_id)
+    values: dict[str, Any] = {"status": ending.status, "changed_at": now, "result": told}
     if ending.due_at is not None:
         values |= {"attempt": started.number + 1, "starts": 0, "due_at": ending.due_at}
         if ending.result == "waited":
@@ -193,14 +196,15 @@ def finish(connection: sa.Connection, started: Started, ending: Ending, now: dat
     )
     if moved.rowcount != 1:
         return False
-    ended = {"finished_at": now, "result": ending.result, "detail": ending.detail, "request_id": ending.request_id}
+    ended = {"finished_at": now, "result": ending.result, "detail": told, "request_id": request_id}
     connection.execute(sa.update(attempts).where(*_this_attempt(started)).values(**ended))
-    detail: dict[str, Param | datetime] = {
-        "detail": ending.detail,
+    detail: dict[str, Param | datetime | None] = {
+        "detail": told,
         "status": ending.status,
         "due_at": ending.due_at,
+        "give_up_at": values.get("give_up_at"),
         "again": ending.due_at.isoformat(timespec="seconds") if ending.due_at else None,
-        "request_id": ending.request_id,
+        "request_id": request_id,
     }
     write_audit(connection, [_entry(started, now, f"attempt.{ending.result}", detail)])
     return True
@@ -224,12 +228,11 @@ def plan_again(connection: sa.Connection, one: Due, now: datetime, why: str) -> 
         sa.update(follow_ups)
         .where(f.id == one.id, f.attempt == one.attempt, f.status.in_(("queued", "running", "attempting")))
         .values(status="planned", attempt=one.attempt + 1, due_at=now, changed_at=now)
-        .returning(f.subject, f.attempt)
+        .returning(f.subject, f.attempt, f.starts, f.give_up_at)
     ).one_or_none()
     if moved is None:
         return False
-    detail: dict[str, Param | datetime] = {"why": why, "kind": one.kind, "attempt": moved.attempt, "due_at": now}
-    write_audit(connection, [entry(now, moved.subject, WORKER, "follow_up.planned_again", detail, follow_up_id=one.id)])
+    _tell_again(connection, WORKER, why, now, (one.id, moved.subject, one.kind, *moved[1:]))
     return True
 
 
@@ -251,18 +254,28 @@ def try_again(connection: sa.Connection, id_: int, now: datetime, actor: str, re
             give_up_at=now + GIVE_UP_AFTER,
             changed_at=now,
         )
-        .returning(f.subject, f.kind, f.attempt)
+        .returning(f.id, f.subject, f.kind, f.attempt, f.starts, f.give_up_at)
     ).one_or_none()
     if moved is None:
         return False
-    detail: dict[str, Param | datetime] = {
-        "why": reason,
-        "kind": moved.kind,
-        "attempt": moved.attempt,
-        "due_at": now,
-    }
-    write_audit(connection, [entry(now, moved.subject, actor, "follow_up.planned_again", detail, follow_up_id=id_)])
+    _tell_again(connection, actor, reason, now, tuple(moved))
     return True
+
+
+def _tell_again(
+    connection: sa.Connection, actor: str, why: str, now: datetime, moved: tuple[int, str, str, int, int, datetime]
+) -> None:
+    """Write into the trail that a follow-up was planned again, with all that its row says since."""
+    id_, subject, kind, attempt, starts, give_up_at = moved
+    detail: dict[str, Param | datetime | None] = {
+        "why": why,
+        "kind": kind,
+        "attempt": attempt,
+        "starts": starts,
+        "due_at": now,
+        "give_up_at": give_up_at,
+    }
+    write_audit(connection, [entry(now, subject, actor, "follow_up.planned_again", detail, follow_up_id=id_)])
 
 
 def _fence(started: Started) -> tuple[Any, ...]:
@@ -275,6 +288,8 @@ def _this_attempt(started: Started) -> tuple[Any, ...]:
     return (a.follow_up_id == started.id, a.number == started.number, a.start == started.start)
 
 
-def _entry(started: Started, now: datetime, action: str, detail: Mapping[str, Param | datetime]) -> dict[str, Any]:
+def _entry(
+    started: Started, now: datetime, action: str, detail: Mapping[str, Param | datetime | None]
+) -> dict[str, Any]:
     told = {"kind": started.kind, "attempt": started.number, "start": started.start, **detail}
     return entry(now, started.subject, WORKER, action, told, event_id=started.event_id, follow_up_id=started.id)

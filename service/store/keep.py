@@ -7,6 +7,7 @@ in one order (by key), so that two processes never wait for each other in a circ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +15,11 @@ import sqlalchemy as sa
 
 from service.arrivals import Arrival, Receipt
 from service.events import Event
+from service.merkle.leaves import digest_of_sealed
 from service.outcomes import Param
+from service.payloads import Kept
 from service.store.audit import entry, write_audit
-from service.store.bulk import Bulk
+from service.store.bulk import Bulk, reserve
 from service.store.incidents import cure
 from service.store.record import INTAKE, Told, record
 from service.store.schema import deliveries, events
@@ -39,8 +42,9 @@ _EVENTS = Bulk(
 _EVENTS_BY_KEY = sa.select(events.c.id, events.c.key, events.c.deliveries).where(
     events.c.key.in_(sa.bindparam("keys", expanding=True))
 )
-_COMMITMENT = sa.select(deliveries.c.commitment).where(deliveries.c.id == sa.bindparam("id"))
-_DELIVERIES = Bulk(deliveries, [c.name for c in deliveries.c if c.name != "id"])
+_KEPT = ("body", "headers", "salt", "data_key", "size", "commitment")
+_KEPT_OF = sa.select(*(deliveries.c[name] for name in _KEPT)).where(deliveries.c.id == sa.bindparam("id"))
+_DELIVERIES = Bulk(deliveries, [c.name for c in deliveries.c])
 
 
 def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt]:
@@ -58,13 +62,14 @@ def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt
         event_id, new = known[arrival.event.key]
         receipts.append(Receipt("event" if new and event_id not in first else "redelivery", event_id))
         first.add(event_id)
-    _DELIVERIES.run(connection, [_delivery(a, r) for a, r in zip(arrivals, receipts, strict=True)])
+    ids = reserve(connection, deliveries, len(arrivals))
+    _DELIVERIES.run(connection, [_delivery(*row) for row in zip(ids, arrivals, receipts, strict=True)])
     told = [
         Told(receipt.event_id, arrival.event.subject, arrival.verdict)
         for arrival, receipt in zip(arrivals, receipts, strict=True)
         if receipt.verdict == "event" and receipt.event_id is not None and arrival.event is not None
     ]
-    entries = [_received(a, r, a.received_at) for a, r in zip(arrivals, receipts, strict=True)]
+    entries = [_received(i, a, r, a.received_at) for i, a, r in zip(ids, arrivals, receipts, strict=True)]
     entries += record(connection, told, arrivals[0].received_at)
     _cure(connection, told, arrivals[0].received_at)
     write_audit(connection, entries)
@@ -104,9 +109,15 @@ def adopt(
             _cure(connection, told, now)
     placed = sa.update(deliveries).where(deliveries.c.id == delivery_id)
     connection.execute(placed.values(verdict=receipt.verdict, event_id=receipt.event_id))
-    commitment = connection.execute(_COMMITMENT, {"id": delivery_id}).scalar_one()
-    write_audit(connection, [_received(arrival, receipt, now, actor, commitment), *entries])
+    arrival = replace(arrival, kept=_kept(connection, delivery_id))
+    write_audit(connection, [_received(delivery_id, arrival, receipt, now, actor), *entries])
     return receipt
+
+
+def _kept(connection: sa.Connection, delivery_id: int) -> Kept:
+    """How the bytes of a delivery are kept; the body may be of some megabytes, and few deliveries are adopted."""
+    kept = Kept(*connection.execute(_KEPT_OF, {"id": delivery_id}).one())
+    return replace(kept, sealed=digest_of_sealed(kept.body)) if kept.data_key is not None else kept
 
 
 def _cure(connection: sa.Connection, told: Sequence[Told], now: datetime) -> None:
@@ -157,11 +168,10 @@ def _event(arrival: Arrival, event: Event) -> dict[str, Any]:
     }
 
 
-def _delivery(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
-    kept = arrival.kept
-    if kept is None:
-        raise TypeError("an arrival whose bytes are not prepared for the store")
+def _delivery(id_: int, arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
+    kept = _prepared(arrival)
     return {
+        "id": id_,
         "event_id": receipt.event_id,
         "topic": arrival.topic,
         "origin": arrival.origin,
@@ -178,13 +188,22 @@ def _delivery(arrival: Arrival, receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _received(
-    arrival: Arrival, receipt: Receipt, at: datetime, actor: str = INTAKE, commitment: bytes | None = None
-) -> dict[str, Any]:
-    """What the trail says of a delivery; with its first entry the log commits to its bytes, with others to the same."""
+def _prepared(arrival: Arrival) -> Kept:
+    if arrival.kept is None:
+        raise TypeError("an arrival whose bytes are not prepared for the store")
+    return arrival.kept
+
+
+def _received(id_: int, arrival: Arrival, receipt: Receipt, at: datetime, actor: str = INTAKE) -> dict[str, Any]:
+    """What the trail says of a delivery: all of its row; its bytes by what the log commits to."""
     actions = {"event": "received", "redelivery": "redelivered", "quarantine": "quarantined", "deferred": "deferred"}
     subject = arrival.event.subject if arrival.event else f"topics/{arrival.topic}"
-    detail: dict[str, Param | datetime] = {
+    kept = _prepared(arrival)
+    detail: dict[str, Param | datetime | None] = {
+        "delivery": id_,
+        "size": kept.size,
+        # Of one that is adopted, the entry is of another time than the delivery.
+        "received_at": None if arrival.received_at == at else arrival.received_at,
         "topic": arrival.topic,
         "origin": arrival.origin,
         "key": arrival.key_fingerprint,
@@ -192,12 +211,11 @@ def _received(
     }
     if arrival.event is not None and receipt.verdict == "event":
         detail |= _facts(arrival, arrival.event)
-    kept = arrival.kept
     told = entry(at, subject, actor, actions[receipt.verdict], detail, event_id=receipt.event_id)
-    return told | {"payload": kept.commitment if kept else commitment, "sealed": kept.sealed if kept else None}
+    return told | {"payload": kept.commitment, "sealed": kept.sealed}
 
 
-def _facts(arrival: Arrival, event: Event) -> dict[str, Param | datetime]:
+def _facts(arrival: Arrival, event: Event) -> dict[str, Param | datetime | None]:
     """The columns of an event's row, so that the log can tell whether anybody changed it."""
     row = _event(arrival, event)
     names = ("mode", "organization", "told_status", "resource_updated_at", "result", "error")

@@ -6,9 +6,10 @@ Rows are written in one order (by subject, by identity), so that two processes n
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +25,10 @@ from service.text import line
 INTAKE = "intake"
 # How long a follow-up is tried, from when it was first due.
 GIVE_UP_AFTER = timedelta(hours=24)
+# What a line of an entry holds.
+_LONGEST_PARAMS = 500
 
+_TOLD = ("status", "source_order_id", "target_order_id", "order_subscription_id")
 _STATE_COLUMNS = [c.name for c in states.c]
 _TRANSITIONS = Bulk(transitions, [c.name for c in transitions.c if c.name != "id"])
 _BLANK_STATES = Bulk(states, ["subject", "status", "at", "seen_at"], lambda s: s.on_conflict_do_nothing())
@@ -111,9 +115,10 @@ def _advance_states(connection: sa.Connection, told: Sequence[Told], now: dateti
 
 
 def _clean(move: Transition) -> Transition:
-    """A status is kept as the provider spells it, as far as it is a line that both databases can hold."""
-    status = line(move.status, 64)
-    return move if status == move.status else replace(move, status=status)
+    """What is told is kept as the provider spells it, as far as it is a line that both databases can hold."""
+    told: dict[str, Any] = {name: text for name in _TOLD if (text := getattr(move, name)) is not None}
+    clean: dict[str, Any] = {name: line(text, 64) for name, text in told.items()}
+    return move if clean == told else replace(move, **clean)
 
 
 def _locked_states(connection: sa.Connection, subjects: list[str], now: datetime) -> dict[str, State]:
@@ -191,13 +196,22 @@ def _plan(
             f.subject,
             actor,
             "follow_up.planned",
-            {name: rows[f.identity][name] for name in ("kind", "cause", "identity", "params", "due_at")},
+            _planned(rows[f.identity]),
             event_id=event_id,
             follow_up_id=made[f.identity],
         )
         for event_id, f in by_identity.values()
         if f.identity in made
     ]
+
+
+def _planned(row: Mapping[str, Any]) -> dict[str, Param | datetime | None]:
+    """What the trail says of a plan: all of its row; parameters too long for an entry by their digest."""
+    told = {name: row[name] for name in ("kind", "cause", "identity", "due_at", "give_up_at")}
+    params = row["params"]
+    if len(params) <= _LONGEST_PARAMS:
+        return told | {"params": params}
+    return told | {"params_sha256": sha256(params.encode("ascii")).hexdigest()}
 
 
 def _follow_up(event_id: int | None, follow_up: FollowUp, now: datetime) -> dict[str, Any]:

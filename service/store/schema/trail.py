@@ -29,6 +29,12 @@ audit_entries = table(
     Column("leaf_index", sa.BigInteger().with_variant(Integer, "sqlite")),
     Index("ix_audit_entries_subject", "subject", "id"),
     Index("ix_audit_entries_event_id", "event_id"),
+    Index(
+        "ix_audit_entries_follow_up_id",
+        "follow_up_id",
+        sqlite_where=sa.text("follow_up_id IS NOT NULL"),
+        postgresql_where=sa.text("follow_up_id IS NOT NULL"),
+    ),
     Index("uq_audit_entries_leaf", "epoch", "leaf_index", unique=True),
     Index(
         "ix_audit_entries_waiting",

@@ -340,6 +340,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("audit_entries", schema=None) as batch_op:
         batch_op.create_index("ix_audit_entries_event_id", ["event_id"], unique=False)
+        batch_op.create_index(
+            "ix_audit_entries_follow_up_id",
+            ["follow_up_id"],
+            unique=False,
+            sqlite_where=sa.text("follow_up_id IS NOT NULL"),
+            postgresql_where=sa.text("follow_up_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_audit_entries_subject", ["subject", "id"], unique=False)
         batch_op.create_index(
             "ix_audit_entries_waiting",

@@ -1,0 +1,154 @@
+"""Reading what is to be verified: a SQLite file, or a PostgreSQL database, spelled alike. Nothing is ever written.
+
+The processes of one verification each open it, so this module imports little; what a column holds it tells by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from service.errors import EvidenceUnreadable
+
+Row = tuple[Any, ...]
+
+# Times are text, as SQLite keeps them; flags are 0 or 1.
+FLAGS = frozenset({"superseded", "applied"})
+TEXT_KEYS = frozenset({"subject"})
+_BATCH = 2_000
+# A quarter of a gigabyte, in KiB: rows are read in another order than they lie in.
+_CACHE = -262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the record is.
+
+    Attributes:
+        file: a SQLite file; None for PostgreSQL.
+        url: of the PostgreSQL database, as libpq reads it; empty for a file.
+        snapshot: of PostgreSQL: the snapshot that all processes share.
+        immutable: nobody writes the file, and nothing may be made beside it.
+    """
+
+    file: Path | None
+    url: str = ""
+    snapshot: str = ""
+    immutable: bool = False
+
+
+class Reader(Protocol):
+    """One snapshot of the record."""
+
+    def rows(self, columns: Sequence[str], table: str, rest: str = "", values: Sequence[Any] = ()) -> Iterator[Row]:
+        """Read rows of a table; `rest` is what stands behind the table in SQL, with a `?` for each value."""
+        ...
+
+    def one(self, sql: str, values: Sequence[Any] = ()) -> Row:
+        """The first row of any query; empty where there is none."""
+        ...
+
+    def ordered(self, column: str) -> str:
+        """How to order by a column of text, so that it is the order of its bytes."""
+        ...
+
+
+def is_time(column: str) -> bool:
+    """Tell whether a column holds a time: all of them are named so, and no others."""
+    return column == "at" or column.endswith("_at")
+
+
+@contextmanager
+def opened(place: Place) -> Iterator[Reader]:
+    """Open one snapshot.
+
+    Raises:
+        EvidenceUnreadable: it cannot be opened or read.
+    """
+    with _sqlite(place) if place.file else _postgresql(place) as reader:
+        yield reader
+
+
+@contextmanager
+def _sqlite(place: Place) -> Iterator[Reader]:
+    sqlite3 = library()
+    mode = "immutable=1" if place.immutable else "mode=ro"
+    try:
+        with closing(sqlite3.connect(f"{Path(place.file or '').absolute().as_uri()}?{mode}", uri=True)) as connection:
+            connection.isolation_level = None
+            for pragma in ("query_only = 1", f"cache_size = {_CACHE}", "trusted_schema = 0", "busy_timeout = 5000"):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            yield _Sqlite(connection)
+    except sqlite3.DatabaseError as error:
+        raise EvidenceUnreadable(f"{place.file}: {error}") from error
+
+
+def library() -> Any:
+    """The library that the rest of Copydesk uses too, without what else that imports."""
+    try:
+        import pysqlite3.dbapi2 as library  # noqa: PLC0415 - it may be missing
+    except ImportError:
+        import sqlite3 as library  # noqa: PLC0415 - likewise
+    return library
+
+
+@contextmanager
+def _postgresql(place: Place) -> Iterator[Reader]:
+    import psycopg  # noqa: PLC0415 - half a second that a file does not need
+
+    options = "-c TimeZone=UTC -c default_transaction_read_only=on -c statement_timeout=0"
+    try:
+        with psycopg.connect(place.url, options=options, application_name="copydesk audit verify") as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            if place.snapshot:
+                connection.execute(f"SET TRANSACTION SNAPSHOT '{place.snapshot}'")
+            yield _Postgresql(connection)
+    except psycopg.Error as error:
+        raise EvidenceUnreadable(str(error).partition("\n")[0]) from error
+
+
+class _Sqlite:
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def rows(self, columns: Sequence[str], table: str, rest: str = "", values: Sequence[Any] = ()) -> Iterator[Row]:
+        sql = f"SELECT {', '.join(columns)} FROM {table} {rest}"  # noqa: S608 - names of our own
+        found: Iterator[Row] = self._connection.execute(sql, values)
+        return found
+
+    def one(self, sql: str, values: Sequence[Any] = ()) -> Row:
+        return self._connection.execute(sql, values).fetchone() or ()
+
+    def ordered(self, column: str) -> str:
+        return column
+
+
+class _Postgresql:
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._cursors = 0
+
+    def rows(self, columns: Sequence[str], table: str, rest: str = "", values: Sequence[Any] = ()) -> Iterator[Row]:
+        sql = f"SELECT {', '.join(map(_spelled, columns))} FROM {table} {rest}"  # noqa: S608 - names of our own
+        self._cursors += 1
+        with self._connection.cursor(name=f"c{self._cursors}") as cursor:
+            cursor.itersize = _BATCH
+            cursor.execute(sql.replace("?", "%s"), values)
+            yield from cursor
+
+    def one(self, sql: str, values: Sequence[Any] = ()) -> Row:
+        return self._connection.execute(sql.replace("?", "%s"), values).fetchone() or ()
+
+    def ordered(self, column: str) -> str:
+        return f'{column} COLLATE "C"'
+
+
+def _spelled(column: str) -> str:
+    if is_time(column):
+        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS {column}"""
+    return f"{column}::int" if column in FLAGS else column
