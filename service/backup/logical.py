@@ -40,7 +40,7 @@ def write_file(store: Store, file: Path, told: Told) -> dict[str, int]:
         except sqlite3.Error as error:
             raise FileUnusable(f"the database cannot be copied: {error}") from error
         except psycopg.Error as error:
-            raise StoreUnavailable(f"the database cannot be read: {str(error).partition(chr(10))[0]}") from error
+            raise StoreUnavailable(f"the database cannot be read: {_first_line(error)}") from error
 
 
 def _make_schema(file: Path) -> None:
@@ -72,6 +72,7 @@ def load(source: Any, connection: sa.Connection, told: Told) -> None:
 
     Raises:
         FileUnusable: the database has rows of ours already.
+        StoreUnavailable: the server did not take a row.
     """
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -81,7 +82,14 @@ def load(source: Any, connection: sa.Connection, told: Told) -> None:
     check_empty(connection)
     for table, total in zip(tables.ordered(), tables.count(source).values(), strict=True):
         rows = tables.read_sqlite(source, table)
-        tables.write_postgresql(connection, table, _telling(rows, table.name, total, told))
+        try:
+            tables.write_postgresql(connection, table, _telling(rows, table.name, total, told))
+        except psycopg.Error as error:
+            raise StoreUnavailable(f"{table.name} cannot be written: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def check_empty(connection: sa.Connection) -> None:

@@ -16,6 +16,7 @@ from service.backup import checks, logical, manifest, snapshots, tables, targets
 from service.backup.making import SUBJECT
 from service.backup.manifest import Manifest
 from service.backup.snapshots import Told
+from service.backup.trail import check_trail
 from service.errors import FileUnusable
 from service.files import digest_of, whole_file
 from service.intake.replay import Operator
@@ -116,6 +117,9 @@ def _into_file(backup: Path, found: Manifest, file: Path, operator: Operator, to
         told("copying", 0, None)
         shutil.copyfile(backup, partial)
         # Brought to this version's schema, where it is of an older one.
+        open_store(f"sqlite:///{partial}").close()
+        if found.revision != migrate.head():
+            check_trail(partial, told)
         store = open_store(f"sqlite:///{partial}")
         try:
             with store.write() as connection:
@@ -129,7 +133,7 @@ def _into_file(backup: Path, found: Manifest, file: Path, operator: Operator, to
 def _into_server(backup: Path, found: Manifest, url: str, operator: Operator, told: Told) -> None:
     store = open_store(url)
     try:
-        with _at_head(backup, found) as file, snapshots.opened(file) as source, store.write() as connection:
+        with _at_head(backup, found, told) as file, snapshots.opened(file) as source, store.write() as connection:
             logical.load(source, connection, told)
             _record(connection, found, operator)
     finally:
@@ -137,7 +141,7 @@ def _into_server(backup: Path, found: Manifest, url: str, operator: Operator, to
 
 
 @contextmanager
-def _at_head(backup: Path, found: Manifest) -> Iterator[Path]:
+def _at_head(backup: Path, found: Manifest, told: Told) -> Iterator[Path]:
     """The backup at this version's schema: itself, or a copy that was brought there."""
     if found.revision == migrate.head():
         yield backup
@@ -146,6 +150,7 @@ def _at_head(backup: Path, found: Manifest) -> Iterator[Path]:
         file = Path(directory) / "backup.db"
         shutil.copyfile(backup, file)
         open_store(f"sqlite:///{file}").close()
+        check_trail(file, told)
         yield file
 
 

@@ -1,32 +1,35 @@
-"""Whether the audit trail of a backup is whole: the one place that asks the verification."""
+"""Whether the audit trail of a backup holds: the one place that asks the verification."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
+from service.audit.verification import verifying
+from service.audit.verification.places import Place
+from service.audit.verification.verifying import Wish
 from service.backup.snapshots import Told
-from service.merkle import leaves
+from service.errors import EvidenceUnreadable, FileUnusable
 
-_ENTRY = (
-    "SELECT id, at, actor, action, event_id, follow_up_id, payload, sealed, salt, commitment, leaf_hash, subject, "
-    "detail FROM audit_entries ORDER BY id"
-)
-_TOLD_EVERY = 10_000
+_NAMED_FAULTS = 3
 
 
-def first_fault(driver: Any, told: Told) -> str | None:
-    """The first audit entry that is not what its leaf says, in words; None where all are."""
-    (total,) = driver.execute("SELECT count(*) FROM audit_entries").fetchone()
-    cursor = driver.execute(_ENTRY)
-    names = [column[0] for column in cursor.description]
-    for number, values in enumerate(cursor, 1):
-        row = dict(zip(names, values, strict=True))
-        if leaves.leaf_hash(leaves.leaf(row["at"], row)) != row["leaf_hash"]:
-            return f"audit entry {row['id']} does not fit its leaf"
-        if row["salt"] is not None and row["commitment"] != leaves.commit_to_entry(
-            row["salt"], row["actor"], row["subject"], row["detail"]
-        ):
-            return f"audit entry {row['id']} does not fit its commitment"
-        if number % _TOLD_EVERY == 0:
-            told("audit entries checked", number, total)
-    return None
+def check_trail(file: Path, told: Told) -> None:
+    """Verify a file of this version's schema against its own log, without any key or secret.
+
+    That no head was signed, or that some entries wait for their place, is no fault of a backup.
+
+    Raises:
+        FileUnusable: something was changed behind the log; the first of it is named.
+    """
+    wish = Wish(Place(file, immutable=True), limit=_NAMED_FAULTS)
+
+    def progress(done: int, total: int) -> None:
+        told("audit entries verified", done, total)
+
+    try:
+        report = verifying.verify(wish, progress)
+    except EvidenceUnreadable as error:
+        raise FileUnusable(f"the audit trail of {file} cannot be verified: {error}") from error
+    if report.violation_count:
+        named = "; ".join(map(str, report.violations))
+        raise FileUnusable(f"the audit trail of {file} does not hold ({report.violation_count} faults): {named}")

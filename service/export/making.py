@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.audit.bundle import LEAVES, MANIFEST, DataFile, Epoch, Manifest
+from service.audit.bundle import LEAVES, MANIFEST, TABLES, DataFile, Epoch, Manifest
 from service.export import contents, datasette, payloads, reading
 from service.export.contents import Wish
 from service.export.flat_files import write_csv, write_ndjson
@@ -152,7 +152,9 @@ def _sqlite(exporting: Exporting, asked: Sequence[Question]) -> Iterator[DataFil
         order = {table.name: place for place, table in enumerate(audit_entries.metadata.sorted_tables)}
         for question in sorted(asked, key=lambda one: order[one.table.name]):
             columns = contents.columns(question.table, exporting.wish)
-            number += file.add(question.table, columns, exporting.parts(question, hexadecimal=False))
+            added = file.add(question.table, columns, exporting.parts(question, hexadecimal=False))
+            # The manifest tells of those that are verified.
+            number += added if question.table.name in TABLES else 0
             if question.table is deliveries and _wants_bodies(exporting.wish):
                 file.add_plain(BODIES, _BODY_COLUMNS, exporting.bodies(question), deliveries.name)
         exporting.told("indexes and search", 0, None)

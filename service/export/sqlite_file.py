@@ -120,7 +120,7 @@ class SqliteFile:
             described = words()[table.name]
             told.append((table.name, None, described["about"], None))
             there: Any = self._database[table.name]
-            told += [(table.name, name, *described["columns"][name]) for name in there.columns_dict]
+            told += [(table.name, name, *described["columns"].get(name, ("", ""))) for name in there.columns_dict]
         self._fill(README, list(columns), [[(number, *row) for number, row in enumerate(told, 1)]])
 
 

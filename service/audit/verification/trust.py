@@ -115,7 +115,7 @@ class Trust:
     def _ends(self) -> Iterable[Finding]:
         """A key ends where the next one begins, and the last one is in use."""
         keys = list(self._rows.keys)
-        for row, after in zip(keys, [*keys[1:], None], strict=True):
+        for row, after in zip(keys, [*keys[1:], None][: len(keys)], strict=True):
             where, end = f"audit_keys {row.id}", (row.until_epoch, row.until_size)
             if after is None:
                 if end != (None, None):
