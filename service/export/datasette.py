@@ -27,7 +27,7 @@ _VIEW_FACETS: Mapping[str, tuple[str, ...]] = {
 }
 _QUERIES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "history_of_one_order": (
-        "The history of one order, such as orders/qAlMhokOGm, or of a copy or subscription",
+        "The history of one order, copy or subscription",
         "SELECT at, as_what, subject, action, actor, what FROM one_order WHERE of_what = :subject ORDER BY id",
         ("states", "audit_entries"),
     ),

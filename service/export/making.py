@@ -48,6 +48,7 @@ class Exporting:
         vault: opens sealed bodies.
         told: hears how far it is.
         at: when the snapshot was taken.
+        sealed: whether any delivery has a data key.
     """
 
     connection: sa.Connection
@@ -56,11 +57,16 @@ class Exporting:
     vault: Vault
     told: Told
     at: datetime
+    sealed: bool = True
+
+    def columns(self, table: sa.Table) -> list[sa.Column[object]]:
+        """What of a table is exported."""
+        return contents.columns(table, self.wish, sealed=self.sealed)
 
     def parts(self, question: Question, *, hexadecimal: bool) -> Iterator[list[Row]]:
         """The rows of a question as its file holds them."""
         table, where = question.table, question.where
-        columns = contents.columns(table, self.wish)
+        columns = self.columns(table)
         if table is deliveries and self.wish.unmask:
             found = payloads.unmasked_rows(self.connection, columns, where, self.vault, hexadecimal=hexadecimal)
         else:
@@ -111,7 +117,8 @@ def make(store: Store, place: Path, wish: Wish, operator: Operator, vault: Vault
     with whole_directory(place) as directory:
         with store.read_for_long() as connection:
             now = datetime.now(UTC)
-            exporting = Exporting(connection, directory, wish, vault, told, now)
+            sealed = connection.execute(sa.select(sa.exists().where(deliveries.c.data_key.is_not(None)))).scalar_one()
+            exporting = Exporting(connection, directory, wish, vault, told, now, bool(sealed))
             asked = questions(connection, wish, now)
             files = [*_FORMATS[wish.format](exporting, asked), _leaves(exporting)]
             manifest = _manifest(exporting, files)
@@ -131,7 +138,7 @@ def _flat(exporting: Exporting, asked: Sequence[Question]) -> Iterator[DataFile]
         return DataFile(path.name, name, number, digest_of(path))
 
     for question in asked:
-        columns = contents.columns(question.table, wish)
+        columns = exporting.columns(question.table)
         names, texts = [column.name for column in columns], contents.texts(columns)
         yield written(question.table.name, names, texts, exporting.parts(question, hexadecimal=True))
         if question.table is deliveries and _wants_bodies(wish):
@@ -151,7 +158,7 @@ def _sqlite(exporting: Exporting, asked: Sequence[Question]) -> Iterator[DataFil
         # What is referred to comes first.
         order = {table.name: place for place, table in enumerate(audit_entries.metadata.sorted_tables)}
         for question in sorted(asked, key=lambda one: order[one.table.name]):
-            columns = contents.columns(question.table, exporting.wish)
+            columns = exporting.columns(question.table)
             added = file.add(question.table, columns, exporting.parts(question, hexadecimal=False))
             # The manifest tells of those that are verified.
             number += added if question.table.name in TABLES else 0
@@ -201,7 +208,7 @@ def _manifest(exporting: Exporting, files: Sequence[DataFile]) -> Manifest:
         keys=tuple(keys),
         epochs=tuple(Epoch(log["epoch"], log["origin"], log["size"]) for log in logs),
         files=tuple(files),
-        omitted=contents.omitted(wish),
+        omitted=contents.omitted(wish, sealed=exporting.sealed),
     )
 
 

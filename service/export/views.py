@@ -23,8 +23,16 @@ class View:
     sql: str
 
 
-# An entry in words: the note or reason where it has one, else all of its detail.
-_WHAT = "coalesce(a.detail ->> 'text', a.detail ->> 'reason', a.detail ->> 'cause', a.detail ->> 'detail', a.detail)"
+# An entry in words; what has none is shown as it is kept. Nothing here is newer than SQLite 3.38, which auditors have.
+_WHAT = """coalesce(CASE
+    WHEN a.action IN ('received', 'redelivered', 'quarantined', 'deferred')
+      THEN (a.detail ->> 'topic') || coalesce(': ' || coalesce(a.detail ->> 'error', a.detail ->> 'reason'), '')
+    WHEN a.action LIKE 'state.%' THEN coalesce(a.detail ->> 'before', 'new') || ' → ' || (a.detail ->> 'status')
+    WHEN a.action IN ('follow_up.planned', 'follow_up.planned_again')
+      THEN (a.detail ->> 'kind') || coalesce(': ' || coalesce(a.detail ->> 'cause', a.detail ->> 'why'), '')
+    WHEN a.action LIKE 'attempt.%'
+      THEN (a.detail ->> 'kind') || coalesce(': ' || coalesce(a.detail ->> 'detail', a.detail ->> 'what'), '')
+    ELSE coalesce(a.detail ->> 'text', a.detail ->> 'reason') END, a.detail)"""
 # The subjects that belong to an order or a subscription: it, and the copies that name it.
 _RELATED = """
   SELECT 'orders/' || source_order_id AS of_what, 'source' AS as_what, subject FROM states
