@@ -8,7 +8,9 @@ CopydeskError
 │   └── StoreUnavailable      it cannot be written just now (full, gone): 503, the sender comes again
 │       └── StoreLocked       another process is writing: a matter of milliseconds
 ├── RequestRefused            an inbound request that is not authentic or not well framed (its HTTP status inside)
+├── AccessRefused             a request of the API that may not have what it asks for (its HTTP status inside)
 ├── BodyUnreadable            an authentic body that is not strict JSON or not the document we know: quarantine
+├── TokenRefused              a token of the API cannot be made so
 ├── NoteRefused               a signed note, or a key for one
 │   ├── NoteMalformed         it is not one
 │   └── NoteUnverified        no known key signed it, or a signature is wrong
@@ -31,6 +33,7 @@ CopydeskError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 
 class CopydeskError(Exception):
@@ -83,8 +86,39 @@ class RequestRefused(CopydeskError):
         super().__init__(reason)
 
 
+class AccessRefused(CopydeskError):
+    """A request of the API is not let in, or may not have what it asks for.
+
+    Attributes:
+        status: the HTTP status to answer: 400, 401, 403, 429 or 503.
+        title: what is wrong, a constant for each status.
+        detail: how to do better; it repeats nothing of the request.
+        retry_after: seconds to wait at least, None where waiting would not help.
+    """
+
+    def __init__(self, status: int, title: str, detail: str, retry_after: int | None = None) -> None:
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.retry_after = retry_after
+        super().__init__(f"{title}: {detail}")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that the answer must have.
+
+        A 401 names the scheme (https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1).
+        """
+        challenge = {"WWW-Authenticate": "Bearer"} if self.status == HTTPStatus.UNAUTHORIZED else {}
+        return challenge if self.retry_after is None else challenge | {"Retry-After": str(self.retry_after)}
+
+
 class BodyUnreadable(CopydeskError):
     """An authentic body that cannot become an event; the message says why."""
+
+
+class TokenRefused(CopydeskError):
+    """A token of the API cannot be made as it is wanted; the message says why."""
 
 
 class NoteRefused(CopydeskError):

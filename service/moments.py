@@ -9,6 +9,16 @@ _AGE = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+def span(text: str) -> timedelta | None:
+    """Read an age such as 2h or 7d; None where it is none.
+
+    Raises:
+        OverflowError: it is longer than spans go.
+    """
+    age = _AGE.fullmatch(text)
+    return timedelta(**{_UNITS[age[2]]: int(age[1])}) if age else None
+
+
 def moment(text: str, now: datetime) -> datetime:
     """Read an age such as 2h or 7d, or a time in ISO 8601; without a zone it is UTC.
 
@@ -19,11 +29,11 @@ def moment(text: str, now: datetime) -> datetime:
     Raises:
         ValueError: it is neither, or longer ago than the calendar goes; the message says so.
     """
-    if age := _AGE.fullmatch(text):
-        try:
-            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
-        except OverflowError:
-            raise ValueError(f"{text!r} is longer ago than the calendar goes") from None
+    try:
+        if (age := span(text)) is not None:
+            return now - age
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer ago than the calendar goes") from None
     try:
         time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     renewal_grace_minutes: int = Field(
         120, ge=1, le=100_000, description="How long after its time a renewal may stay away before it is an incident."
     )
+    shown_metadata: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
+        default=(), description="Keys of metadata whose values may be shown, with commas; all others are masked."
+    )
     bind: str = Field("127.0.0.1:8080", description="Where the web process listens: HOST:PORT or unix:PATH.")
     web_workers: int = Field(2, ge=1, le=32, description="Web worker processes.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")

@@ -136,7 +136,7 @@ class Worker:
             self._drained.set()
             for thread in (watch, reader, keeper):
                 thread.join(self._pace.beat * 2)
-            self._guarded(self._keeper.sequence)
+            self._guarded(self._sequence_briefly)
             self._guarded(self._sign_off)
             self._tools.close()
             self._store.close()
@@ -227,12 +227,20 @@ class Worker:
     def _keep_log(self) -> None:
         """Give audit entries their place in the log, and publish its head now and then."""
         while not self._stop.wait(self._pace.sequence):
-            self._guarded(self._keeper.sequence)
+            self._guarded(self._sequence)
             self._guarded(self._keeper.publish)
+
+    def _sequence(self) -> None:
+        self._keeper.sequence(lambda: not self._stop.is_set())
+
+    def _sequence_briefly(self) -> None:
+        """Give places to what was written last; a long backlog is the next worker's."""
+        until = time.monotonic() + self._pace.publish_at_stop
+        self._keeper.sequence(lambda: time.monotonic() < until)
 
     def _publish_at_stop(self) -> None:
         """Publish the last head: to the file at once, to other places within a moment, or by the next worker."""
-        self._keeper.sequence()
+        self._sequence_briefly()
         checkpoint = self._keeper.publish(timedelta(0))
         if checkpoint is None:
             return

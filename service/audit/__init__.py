@@ -1,1 +1,1 @@
-"""The audit log: the one place where entries get their order, its epochs, and where its heads are published."""
+"""The log that proves the audit trail: its order, its heads, their publication, and how all of it is verified."""

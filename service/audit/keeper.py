@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -61,10 +62,13 @@ class Keeper:
         if trouble := standing.look(self._settings, self._store).trouble:
             raise LogBehind(trouble)
 
-    def sequence(self) -> int:
+    def sequence(self, go_on: Callable[[], bool] = lambda: True) -> int:
         """Give every entry that waits its place; how many they were.
 
         Trouble that only a person can mend is logged once, and nothing is sequenced while it lasts.
+
+        Args:
+            go_on: asked between two batches.
 
         Raises:
             StoreUnavailable: as `Store.write`.
@@ -73,7 +77,7 @@ class Keeper:
             if self._told:
                 self.check()
             self._look_back()
-            done = sequencer.sequence(self._store, self._signer, datetime.now(UTC), self._before)
+            done = sequencer.sequence(self._store, self._signer, datetime.now(UTC), self._before, go_on)
         except (ConfigurationError, LogBehind) as error:
             self._tell(error)
             return 0

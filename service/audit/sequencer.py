@@ -6,7 +6,7 @@ It is the one place of order, so that whoever writes entries never waits for it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -36,7 +36,13 @@ class Signing:
     before: Sequence[Signer] = ()
 
 
-def sequence(store: Store, signer: Signer | None, now: datetime, before: Sequence[Signer] = ()) -> int:
+def sequence(
+    store: Store,
+    signer: Signer | None,
+    now: datetime,
+    before: Sequence[Signer] = (),
+    go_on: Callable[[], bool] = lambda: True,
+) -> int:
     """Give every entry that waits its place, and sign the head of each batch.
 
     Args:
@@ -44,6 +50,7 @@ def sequence(store: Store, signer: Signer | None, now: datetime, before: Sequenc
         signer: whose key signs; None leaves heads unsigned.
         now: the time of what is written.
         before: keys that sign beside it, once, where they are those that it takes the place of.
+        go_on: asked between two batches; what is left then has another time.
 
     Returns:
         How many entries got their place.
@@ -59,7 +66,7 @@ def sequence(store: Store, signer: Signer | None, now: datetime, before: Sequenc
             log.lock(connection)
             placed = _batch(connection, signing, now)
         done += placed
-        if placed < BATCH:
+        if placed < BATCH or not go_on():
             break
         if store.dialect == "sqlite":
             time.sleep(max(_LEAST_PAUSE, time.monotonic() - began))

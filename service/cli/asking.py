@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-from service.cli.output import print_facts, print_json
+from service.cli.output import print_facts, print_json, show_metadata
 from service.cli.provider import Provider, as_object
 from service.clients.commerce_layer import Answer
 from service.copying import Wish, carry_out
@@ -51,6 +51,8 @@ def make(here: Provider, wish: Wish, asked: Asked) -> None:
         Refused, Unavailable, OutcomeUnknown, NotRecorded, NotOffered, StoreError: as `carry_out`.
     """
     loaded = here.settings
+    if wish.retry_of is None:
+        show_metadata(wish.arguments.get("metadata") or ())
     what = {"organization": loaded.organization, "mode": loaded.mode, **wish.request}
     print_facts(what | {"reason": wish.operator.reason, "by": wish.operator.name}, err=True)
     if not loaded.dry_run:

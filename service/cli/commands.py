@@ -15,8 +15,10 @@ from service.errors import (
     OutcomeUnknown,
     StoreUnavailable,
     StoreUnusable,
+    TokenRefused,
     Unavailable,
 )
+from service.masking import scrubbed
 from service.text import line
 
 FOUND_TROUBLE = 1
@@ -44,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recover": ("service.cli.recover", "After an outage: reset circuits, let in what was missed."),
     "replay": ("service.cli.replay", "Run the handlers again on kept events."),
     "webhooks": ("service.cli.webhooks", "Make webhooks at Commerce Layer what they should be, and keep them so."),
+    "tokens": ("service.cli.tokens", "Who may read over HTTP: make, list and revoke tokens."),
     "keys": ("service.cli.keys", "The keys under which secrets in the store are encrypted."),
     "export": ("service.cli.export", "What is recorded, as CSV, NDJSON or a SQLite file that can be checked."),
     "backup": ("service.cli.backup", "Back up the database while everything runs."),
@@ -86,14 +89,15 @@ class Commands(click.Group):
 
 def lines_of(error: CopydeskError) -> list[str]:
     """What to print of an error: one line, or one for each mistake in the settings."""
-    return [line(text) for text in (error.mistakes if isinstance(error, ConfigurationError) else [str(error)])]
+    texts = error.mistakes if isinstance(error, ConfigurationError) else [str(error)]
+    return [scrubbed(line(text)) for text in texts]
 
 
 def exit_code(error: CopydeskError) -> int:
     """The exit code that an error has everywhere."""
     if isinstance(error, ConfigurationError | StoreUnusable):
         return UNUSABLE
-    if isinstance(error, NotOffered | BadFilter):
+    if isinstance(error, NotOffered | BadFilter | TokenRefused):
         return WRONG_USAGE
     # What may have been done is never "again later": a script that repeats on that code would do it twice.
     if isinstance(error, StoreUnavailable | Unavailable) and not isinstance(error, OutcomeUnknown):

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import click
 import sqlalchemy as sa
 
-from service import settings
-from service.cli.opening import Since, reading
-from service.cli.output import Column, as_json, plain, print_facts, print_json, print_table, resource_id, say_more
-from service.errors import NotFound
+from service import documents, settings
+from service.access import record_unmasking
+from service.cli.opening import Since, kept, reading
+from service.cli.output import (
+    Column,
+    as_json,
+    plain,
+    print_facts,
+    print_json,
+    print_table,
+    resource_id,
+    say_more,
+    shown_metadata,
+)
+from service.cli.site import actor, by_option
+from service.errors import BodyUnreadable, NotFound
+from service.masking import masked
 from service.store import queries
 from service.vault import Vault
 
@@ -49,7 +63,10 @@ _FOLLOW_UPS = (
 @click.option("--quarantine", is_flag=True, help="Deliveries that stand apart and became no event.")
 @click.option("--since", type=Since(), help="Seen since: an age, or a time (UTC).")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="No more than this.")
-@click.option("--body", is_flag=True, help="With ID: the bytes of the newest delivery, as they came.")
+@click.option("--body", is_flag=True, help="With ID: the newest delivery's body, masked, as JSON.")
+@click.option("--unmask", is_flag=True, help="With --body: its exact bytes; asks for --reason, and is recorded.")
+@click.option("--reason", metavar="TEXT", help="Why, for the audit trail; with --unmask.")
+@by_option
 @as_json
 def command(  # noqa: PLR0913, PLR0917 - one for each option
     id: int | None,  # noqa: A002 - the name that the help shows
@@ -60,6 +77,9 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     since: datetime | None,
     limit: int,
     body: bool,
+    unmask: bool,
+    reason: str | None,
+    by: str | None,
     as_json: bool,
 ) -> None:
     """List what happened, newest first; with ID, show one event and all that came of it."""
@@ -67,6 +87,11 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("an ID stands alone; filters are for the list")
     if body and (id is None or as_json):
         raise click.UsageError("--body goes with an ID, and without --json")
+    if unmask and not body:
+        raise click.UsageError("--unmask goes with --body")
+    if unmask:
+        _print_unmasked(id or 0, actor(by), _given(reason))
+        return
     with reading() as connection:
         if id is not None and body:
             _print_body(connection, id)
@@ -129,11 +154,39 @@ def _print_event(connection: sa.Connection, id_: int, *, as_json: bool) -> None:
     print_table(_FOLLOW_UPS, planned, title="Follow-ups")
 
 
+def _given(reason: str | None) -> str:
+    if not (reason and reason.strip()):
+        raise click.UsageError("--unmask needs a --reason, for the audit trail")
+    return reason.strip()
+
+
 def _print_body(connection: sa.Connection, id_: int) -> None:
-    delivery = queries.newest_delivery(connection, id_)
-    if delivery is None:
+    """Print what came, masked; what is not JSON holds nothing that could be told apart."""
+    try:
+        document = documents.parse(_body(connection, id_))
+    except BodyUnreadable as error:
+        raise NotFound(f"the body of event {id_} cannot be masked, {error}; --unmask shows its bytes") from error
+    click.echo(json.dumps(masked(document, shown_metadata()), indent=2))
+
+
+def _print_unmasked(id_: int, actor: str, reason: str) -> None:
+    """Print what came, byte by byte, once it is on the trail that somebody looked."""
+    with kept() as store:
+        with store.read() as connection:
+            event, body = queries.event(connection, id_), _body(connection, id_)
+        record_unmasking(store, actor, event.subject if event else f"events/{id_}", id_, reason)
+    click.echo(body, nl=False)
+
+
+def _body(connection: sa.Connection, id_: int) -> bytes:
+    """The newest body of an event that is kept.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if queries.newest_delivery(connection, id_) is None:
         raise NotFound(f"event {id_} is not kept")
     payload = queries.newest_payload(connection, id_, Vault(settings.load().encryption_keys))
     if payload is None:
         raise NotFound(f"the bytes of event {id_} are not kept any more")
-    click.echo(payload.body, nl=False)
+    return payload.body

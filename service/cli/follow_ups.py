@@ -18,6 +18,7 @@ from service.cli.output import (
     resource_id,
     say_more,
     seconds,
+    showable,
 )
 from service.errors import NotFound
 from service.store import queries
@@ -88,7 +89,7 @@ def _print_follow_up(connection: sa.Connection, id_: int, *, as_json: bool) -> N
         print_json(plain(found) | {"attempts": attempts})
         return
     times = {name: getattr(found, name) for name in ("planned_at", "due_at", "changed_at", "waiting_since")}
-    params = ", ".join(f"{name}={value}" for name, value in found.params.items())
+    params = ", ".join(f"{name}={value}" for name, value in showable(found.params).items())
     print_facts(plain(found) | times | {"params": params or None})
     print_table(
         _ATTEMPTS,

@@ -24,10 +24,11 @@ _INCIDENTS = (
     Column("count", right=True),
 )
 _AFFECTED = (
-    Column("affected", fold=True),
+    Column("affected", fold=True, least=12),
     Column("count", right=True),
-    Column("last seen (UTC)"),
-    Column("cured (UTC)"),
+    Column("last seen (UTC)", fold=True, least=10),
+    Column("cured (UTC)", fold=True, least=10),
+    Column("detail", fold=True, least=12),
 )
 
 
@@ -89,7 +90,9 @@ def _show(id_: int, *, as_json: bool) -> None:
         return
     print_facts({name.replace("_", " "): value for name, value in plain(found).items()} | {"lasts": _length(found)})
     if affected:
-        print_table(_AFFECTED, [(a.subject, a.count, a.last_seen_at, a.cured_at) for a in affected], title="Affected")
+        print_table(
+            _AFFECTED, [(a.subject, a.count, a.last_seen_at, a.cured_at, a.detail) for a in affected], title="Affected"
+        )
 
 
 def _length(one: queries.IncidentRow) -> str:

@@ -14,12 +14,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from service.errors import ConfigurationError
+from service.masking import masked_metadata, scrubbed
 from service.text import line
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 # Where nobody looks at a screen, lines are as long as they are, so that grep and cut find whole values.
 _NO_SCREEN = 100_000
+# Where a run of the command line keeps what `shown_metadata` read.
+_SHOWN = f"{__name__}.shown_metadata"
 _STYLES = {
     "failed": "red",
     "aborted": "red",
@@ -62,12 +66,12 @@ def console(*, err: bool = False) -> Console:
 
 
 def cell(value: object) -> Text:
-    """One value as inert text: no markup, no control characters, one line."""
+    """One value as inert text: no markup, no control characters, one line, and nothing that looks like somebody's."""
     if value is None:
         return Text("-", style="dim")
     if isinstance(value, bool):
         return Text("yes" if value else "no")
-    text = seconds(value) if isinstance(value, datetime) else line(str(value))
+    text = seconds(value) if isinstance(value, datetime) else scrubbed(line(str(value)))
     return Text(text, style=_STYLES.get(text, ""))
 
 
@@ -107,20 +111,22 @@ def print_facts(facts: Mapping[str, object], *, err: bool = False) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
+        if name == "metadata" and isinstance(value, Mapping | str):
+            value = json.dumps(showable(value, name))  # noqa: PLW2901 - the same, as it may be shown
         table.add_row(Text(name), cell(value))
     console(err=err).print(table)
 
 
 def print_json(value: object) -> None:
-    """Print one JSON value; everything beyond ASCII is escaped, so that a terminal is safe from it."""
-    click.echo(json.dumps(plain(value), indent=2))
+    """Print one JSON value, masked; everything beyond ASCII is escaped, so that a terminal is safe from it."""
+    click.echo(json.dumps(showable(plain(value)), indent=2))
 
 
 def print_json_array(values: Iterable[object]) -> None:
     """Print values as one JSON array while they come; cut short by an error, it is no JSON, so no half is a whole."""
     begun = False
     for value in values:
-        text = json.dumps(plain(value), indent=2).replace("\n", "\n  ")
+        text = json.dumps(showable(plain(value)), indent=2).replace("\n", "\n  ")
         click.echo(("," if begun else "[") + f"\n  {text}", nl=False)
         begun = True
     click.echo("\n]" if begun else "[]")
@@ -137,6 +143,50 @@ def plain(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
     return value
+
+
+def showable(value: Any, name: str = "") -> Any:
+    """A JSON value as it may be shown: its texts scrubbed, and what is metadata masked.
+
+    Args:
+        value: the value.
+        name: of the member that it is.
+    """
+    if name == "metadata" and value:
+        return masked_metadata(_read(value), shown_metadata())
+    if isinstance(value, Mapping):
+        return {scrubbed(key): showable(one, key) for key, one in value.items()}
+    if isinstance(value, list):
+        return [showable(one) for one in value]
+    return scrubbed(value) if isinstance(value, str) else value
+
+
+def _read(metadata: Any) -> Any:
+    """The audit trail keeps metadata as a text."""
+    try:
+        return json.loads(metadata) if isinstance(metadata, str) else metadata
+    except ValueError:
+        return metadata
+
+
+def shown_metadata() -> frozenset[str]:
+    """The keys of metadata that the settings let be shown; none where the settings are wrong, which others tell."""
+    from service import settings  # noqa: PLC0415 - most output has no metadata, and reading settings takes long
+
+    context = click.get_current_context(silent=True)
+    known: dict[str, Any] = {} if context is None else context.meta
+    if _SHOWN not in known:
+        try:
+            known[_SHOWN] = frozenset(settings.load().shown_metadata)
+        except ConfigurationError:
+            known[_SHOWN] = frozenset[str]()
+    shown: frozenset[str] = known[_SHOWN]
+    return shown
+
+
+def show_metadata(keys: Iterable[str]) -> None:
+    """Let these keys be shown too for the rest of the command: whoever typed their values knows them."""
+    click.get_current_context().meta[_SHOWN] = shown_metadata() | frozenset(keys)
 
 
 def say_more(shown: Sequence[object], limit: int) -> None:

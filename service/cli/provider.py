@@ -14,10 +14,11 @@ import structlog
 from service import settings
 from service.budget import SharedBudget
 from service.cli.opening import kept
-from service.cli.output import Column, plain
+from service.cli.output import Column, plain, shown_metadata
 from service.clients.collection import Collection
 from service.clients.commerce_layer import CommerceLayer
 from service.errors import NotFound, Refused
+from service.masking import masked_attributes
 from service.resources import OrderFactory, Resource, is_id
 from service.resources.offer import Offer
 from service.settings import Settings
@@ -163,7 +164,9 @@ def as_object(factory: OrderFactory, include: tuple[str, ...] = ()) -> dict[str,
     told = {name: value for name, value in told.items() if name not in _ENDS or name in asked}
     meta = {"mode": factory.meta.mode, "organization_id": factory.meta.organization_id}
     events = {"events": factory.event_ids} if "events" in asked else {}
-    return told | events | meta | {"unknown_attributes": factory.unknown_attributes}
+    return (
+        told | events | meta | {"unknown_attributes": masked_attributes(factory.unknown_attributes, shown_metadata())}
+    )
 
 
 def as_facts(factory: OrderFactory) -> dict[str, object]:

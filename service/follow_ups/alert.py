@@ -20,6 +20,7 @@ from service.errors import BodyUnreadable
 from service.follow_ups.causes import cause_of, known_words
 from service.follow_ups.moves import Act, Decision, Done, Kind, Leave, Started, Tools, Wait
 from service.incidents import Occurrence, generalised
+from service.masking import scrubbed
 from service.resources import FACTORY_TYPES, Order, OrderFactory, Subscription
 from service.settings import Settings
 from service.states import State
@@ -161,8 +162,8 @@ def _step(facts: Facts) -> str | None:
 
 
 def blank(text: str) -> str:
-    """Cut an error to a line, and blank what looks like an e-mail address: it may quote the customer's."""
-    return _EMAIL.sub("(address)", line(text, _LONGEST_ERROR))
+    """Cut an error to a line, and blank what looks like somebody's in it: it may quote the customer."""
+    return scrubbed(_EMAIL.sub("(address)", line(text, _LONGEST_ERROR)))
 
 
 def claim(connection: sa.Connection, started: Started, facts: Facts) -> Leave | None:

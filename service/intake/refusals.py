@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from service.store.refusals import add_refusals
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 5.0
+CLOSING_SECONDS = 2.0
+API = "api"
 
 
 class Refusals:
@@ -49,11 +52,20 @@ class Refusals:
         """Count one refused request; `reason` is one of our own constant words."""
         self._counts[topic if topic in self._topics else "", reason] += 1
 
+    def count_access(self, reason: str) -> None:
+        """Count one refused request of the API, likewise, beside the topics: none of them is spelt so."""
+        self._counts[API, reason] += 1
+
     def close(self) -> None:
         """Write what is counted, then stop."""
         self._stop.set()
         self._thread.join(self._every)
+        deadline = time.monotonic() + CLOSING_SECONDS
         self.flush()
+        # There is no next time now, and the other web processes write theirs at this very moment.
+        while self._counts and time.monotonic() < deadline:
+            time.sleep(0.05)
+            self.flush()
         self._store.close()
 
     def flush(self) -> None:
@@ -66,7 +78,7 @@ class Refusals:
             with self._store.write() as connection:
                 add_refusals(connection, counts, now)
                 for topic, reason in sorted(counts):
-                    if topic and reason == "bad signature":
+                    if topic not in ("", API) and reason == "bad signature":
                         plan(connection, alert(f"topics/{topic}", f"bad signatures {now:%Y-%m-%d}"), now, INTAKE)
         except Exception as error:  # noqa: BLE001 - whatever it was, the next round must find this thread alive
             self._counts.update(counts)

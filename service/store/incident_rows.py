@@ -39,7 +39,7 @@ def count(connection: sa.Connection, what: Occurrence, now: datetime, follow_up_
     )
     id_, count = connection.execute(upsert.returning(incidents.c.id, incidents.c.count)).one()
     if what.affected is not None:
-        _affect(connection, id_, what.affected, now, follow_up_id)
+        _affect(connection, id_, what.affected, line(what.detail), now, follow_up_id)
     return id_, count == 1
 
 
@@ -57,9 +57,12 @@ def opened(connection: sa.Connection, id_: int, what: Occurrence, now: datetime,
     write_audit(connection, [entry(now, f"incidents/{id_}", actor, "incident.opened", detail)])
 
 
-def _affect(connection: sa.Connection, id_: int, subject: str, now: datetime, follow_up_id: int | None) -> None:
+def _affect(
+    connection: sa.Connection, id_: int, subject: str, detail: str, now: datetime, follow_up_id: int | None
+) -> None:
     s = incident_subjects.c
-    row = {"incident_id": id_, "subject": subject, "count": 1, "first_seen_at": now, "last_seen_at": now}
-    statement = insert(connection, incident_subjects).values({**row, "follow_up_id": follow_up_id})
-    again = {"count": s.count + 1, "last_seen_at": now, "cured_at": None, "follow_up_id": follow_up_id}
+    newest = {"detail": detail, "last_seen_at": now, "follow_up_id": follow_up_id}
+    row = {"incident_id": id_, "subject": subject, "count": 1, "first_seen_at": now}
+    statement = insert(connection, incident_subjects).values(row | newest)
+    again = newest | {"count": s.count + 1, "cured_at": None}
     connection.execute(statement.on_conflict_do_update(index_elements=[s.incident_id, s.subject], set_=again))

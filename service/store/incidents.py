@@ -1,11 +1,13 @@
 """Incidents: opened once, counted, and resolved when cured. Every function is part of the caller's transaction.
 
-Opening plans one alert and resolving plans one recovery notice; everything between only counts.
+Opening plans one alert and resolving plans one recovery notice; what is between counts, and is told again only where
+`service.store.incident_telling` says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -14,8 +16,9 @@ from service.incidents import Occurrence, fingerprint, lasted
 from service.outcomes import Param, alert
 from service.store.audit import entry, write_audit
 from service.store.incident_rows import AILING, OPEN, ailing, count, opened
+from service.store.incident_telling import tell, tell_again, tell_untold
 from service.store.record import plan
-from service.store.schema import follow_ups, incident_subjects, incidents
+from service.store.schema import incident_subjects, incidents
 
 
 def occur(  # noqa: PLR0913 - the columns of an incident, by name
@@ -58,19 +61,33 @@ def resolve(connection: sa.Connection, *, kind: str, subject: str, cause: str, n
     return id_ is not None and close(connection, id_, now, actor, "cured")
 
 
-def note(connection: sa.Connection, what: Occurrence, now: datetime, actor: str, *, event_id: int | None = None) -> int:
+def note(
+    connection: sa.Connection,
+    what: Occurrence,
+    now: datetime,
+    actor: str,
+    *,
+    event_id: int | None = None,
+    others: int = 0,
+) -> int:
     """Open or count, as `occur`; whom it affects is counted once until cured.
+
+    An open one is told again where it hits others a day later, and where its alert came to a bad end. `others` more
+    that it hits just now are told with the first.
 
     Returns:
         The incident's id.
     """
     id_, is_new = count(connection, what, now, None)
+    if others:
+        what = replace(what, detail=f"{what.detail} (and {others} more)")
     if is_new:
         opened(connection, id_, what, now, actor)
-        told = alert(what.subject, f"{what.cause} (incident {id_})", reason=what.detail, incident=id_)
-        plan(connection, told, now, actor, event_id=event_id)
-        mine = sa.select(follow_ups.c.id).where(follow_ups.c.identity == told.identity).scalar_subquery()
-        connection.execute(sa.update(incidents).where(incidents.c.id == id_).values(follow_up_id=mine))
+        tell(connection, id_, what, now, actor, event_id=event_id)
+    else:
+        if what.affected is not None:
+            tell_again(connection, id_, what, now, actor)
+        tell_untold(connection, what.kind, now, actor)
     return id_
 
 
@@ -90,16 +107,18 @@ def align(
         The open incident's id; None where there is none.
     """
     before = set(ailing(connection, whole.fingerprint))
-    for subject in sorted(affected.keys() - before):
+    new = sorted(affected.keys() - before)
+    for subject in new:
         one = Occurrence(whole.kind, whole.subject, whole.cause, affected[subject], subject, whole.mode)
-        note(connection, one, now, actor)
-    cure(connection, before - affected.keys(), now, actor, kind=whole.kind)
+        note(connection, one, now, actor, others=len(new) - 1)
+    cure(connection, before - affected.keys(), now, actor, of=whole)
+    tell_untold(connection, whole.kind, now, actor)
     query = sa.select(incidents.c.id).where(incidents.c.fingerprint == whole.fingerprint, OPEN)
     return connection.execute(query).scalar_one_or_none()
 
 
 def cure(
-    connection: sa.Connection, affected: Collection[str], now: datetime, actor: str, *, kind: str | None = None
+    connection: sa.Connection, affected: Collection[str], now: datetime, actor: str, *, of: Occurrence | None = None
 ) -> list[int]:
     """Note that these are well again, and resolve the incidents that affect nobody any more.
 
@@ -108,7 +127,7 @@ def cure(
         affected: subjects, `type/id`.
         now: the time.
         actor: who noticed.
-        kind: of incidents of one kind only.
+        of: of this incident only; None for all.
 
     Returns:
         The incidents that were resolved.
@@ -117,8 +136,9 @@ def cure(
         return []
     s = incident_subjects.c
     query = sa.select(s.incident_id, s.subject).where(s.subject.in_(sorted(affected)), AILING)
-    if kind is not None:
-        query = query.join(incidents, incidents.c.id == s.incident_id).where(incidents.c.kind == kind)
+    if of is not None:
+        query = query.join(incidents, incidents.c.id == s.incident_id)
+        query = query.where(incidents.c.fingerprint == of.fingerprint)
     found = connection.execute(query).all()
     ids = sorted({incident_id for incident_id, _ in found})
     # Two cures at one moment must see each other, or the last one leaves the incident open.

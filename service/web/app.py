@@ -7,12 +7,14 @@ import secrets
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from service.errors import RequestRefused
+from service.access import Guard
+from service.errors import AccessRefused, RequestRefused
 from service.intake import Writer
 from service.intake.refusals import Refusals
 from service.router import Router
 from service.settings import Settings
 from service.store import open_store
+from service.web.access import access, refused
 from service.web.doors import Doors
 from service.web.health import health
 from service.web.services import Services
@@ -60,10 +62,12 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
     writer = Writer(store) if max_batch is None else Writer(store, max_batch=max_batch)
     refusals = Refusals(store, doors.door.keys)
     doors.tell(refusals)
-    Services(store, quick, doors, writer, refusals).belong_to(app)
+    Services(store, quick, doors, writer, refusals, Guard(quick, refusals.count_access)).belong_to(app)
     app.register_blueprint(webhook)
     app.register_blueprint(health)
+    app.register_blueprint(access)
     app.register_error_handler(RequestRefused, lambda refusal: _plain(refusal.status))
+    app.register_error_handler(AccessRefused, refused)
     app.register_error_handler(HTTPException, lambda error: _plain(error.code or 500, error))
     app.before_request(_name_request)
     app.after_request(_close)

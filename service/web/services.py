@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from service.access import Guard
 from service.intake import Writer
 from service.intake.refusals import Refusals
 from service.store import Store
@@ -27,6 +28,7 @@ class Services:
     doors: Doors
     writer: Writer
     refusals: Refusals
+    guard: Guard
 
     def belong_to(self, app: Flask) -> None:
         """Let the routes of an application find them."""
@@ -42,6 +44,7 @@ class Services:
         """Write what waits and close the database."""
         self.doors.close()
         self.writer.close()
+        self.guard.close()
         self.refusals.close()
         self.quick.close()
         self.store.close()

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from service.incidents import Occurrence
 from service.resources import Webhook
-from service.store import incidents, webhook_secrets
+from service.store import incident_telling, incidents, webhook_secrets
+from service.store.schema import incident_subjects
 from service.store.schema import incidents as incidents_table
 from service.webhooks.desired import Desired
 from service.webhooks.installation import Installation
@@ -146,28 +148,25 @@ def watch(site: Installation) -> list[Trouble]:
 
 
 def _tell(site: Installation, wrong: Sequence[Trouble], already: AbstractSet[tuple[str, str]]) -> None:
-    """Open what is new and resolve what is cured; what is known already is not counted with every look."""
-    new = [one for one in wrong if one.identity not in already]
-    cured = sorted(already - {one.identity for one in wrong})
-    if not new and not cured:
-        return
+    """Make each cause one incident that affects these webhooks; what is known already is not counted with every look.
+
+    An outage hits every topic alike: people hear of it once, and of its end.
+    """
     now = datetime.now(UTC)
+    with site.store.read() as connection:
+        lost = incident_telling.untold(connection, KIND, now)
+    if {one.identity for one in wrong} == already and not lost:
+        return
+    by_cause: dict[str, dict[str, str]] = {cause: {} for _, cause in sorted(already)}
+    for one in wrong:
+        by_cause.setdefault(one.cause, {})[one.subject] = one.detail
     with site.store.write() as connection:
-        for one in new:
-            incidents.occur(
-                connection,
-                kind=KIND,
-                subject=one.subject,
-                cause=one.cause,
-                detail=one.detail,
-                now=now,
-                actor=ACTOR,
-            )
-        for subject, cause in cured:
-            incidents.resolve(connection, kind=KIND, subject=subject, cause=cause, now=now, actor=ACTOR)
+        for cause, affected in by_cause.items():
+            incidents.align(connection, Occurrence(KIND, "webhooks", cause, ""), affected, now, ACTOR)
 
 
 def _open(connection: sa.Connection) -> frozenset[tuple[str, str]]:
-    i = incidents_table.c
-    query = sa.select(i.subject, i.cause).where(i.kind == KIND, i.status == "open")
+    i, s = incidents_table.c, incident_subjects.c
+    query = sa.select(s.subject, i.cause).join(incident_subjects, s.incident_id == i.id)
+    query = query.where(i.kind == KIND, i.status == "open", s.cured_at.is_(None))
     return frozenset((subject, cause) for subject, cause in connection.execute(query))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from service.cli.doctor.command import CHECKS
 from service.store import Store
-from service.store.schema import follow_ups, refusals, workers
+from service.store.schema import api_tokens, follow_ups, refusals, workers
 from tests.cli.conftest import Deliver, Run
 
 COPY = "XAyRWNUzyN"
@@ -94,3 +94,25 @@ def test_trouble_in_the_store_is_told(run: Run, deliver: Deliver, sqlite_store: 
     told = {name: worst(found[name]) for name in ("worker", "follow-ups", "given up", "apart", "refusals")}
     assert told == {"worker": "FAIL", "follow-ups": "FAIL", "given up": "warn", "apart": "warn", "refusals": "warn"}
     assert found["refusals"][0]["found"].startswith("3 bad signature order_copies.fail")
+
+
+def test_tokens_that_end_and_tries_without_one_are_seen(run: Run, sqlite_store: Store) -> None:
+    """Expired and soon expiring tokens, and bad ones that were shown; those of the API in a line of their own."""
+    assert examine(run)[1]["api tokens"][0]["found"] == "none: the API answers 401 to all"
+    for name, life in (("over", "1s"), ("soon", "2d"), ("good", "90d"), ("gone", "1d")):
+        run("tokens", "create", name, "--expires", life)
+    run("tokens", "revoke", "gone")
+    now = datetime.now(UTC)
+    with sqlite_store.write() as connection:
+        past = {"expires_at": now - timedelta(seconds=1)}
+        connection.execute(sa.update(api_tokens).where(api_tokens.c.name == "over").values(**past))
+        for reason in ("unknown token", "no token"):
+            row = {"hour": now, "topic": "api", "reason": reason, "count": 7, "last_at": now}
+            connection.execute(sa.insert(refusals).values(**row))
+    found = examine(run)[1]
+    assert [finding["found"] for finding in found["api tokens"]] == [
+        "expired: over",
+        "will expire within a week: soon",
+        "in 24 hours: 7 unknown token",
+    ]
+    assert found["refusals"][0]["found"] == "none in 24 hours"

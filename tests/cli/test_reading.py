@@ -74,9 +74,9 @@ def test_one_event_shows_all_that_came_of_it(run: Run, deliver: Deliver) -> None
 
 
 def test_the_body_comes_as_it_was(run: Run, deliver: Deliver) -> None:
-    """--body prints the kept bytes of the newest delivery, no more and no less."""
+    """--unmask prints the kept bytes of the newest delivery, no more and no less."""
     deliver("order_copies.complete", COPY)
-    told = run("events", 1, "--body").stdout_bytes
+    told = run("events", 1, "--body", "--unmask", "--reason", "a test").stdout_bytes
     assert json.loads(told)["data"]["id"] == COPY
     assert not told.endswith(b"\n")
 

@@ -72,7 +72,7 @@ def test_attributes_and_bodies_are_posted_as_given(serving: dict[str, str]) -> N
     """--set reaches the body; --body posts bytes as they are, from a file or from stdin."""
     assert call(serving, "trigger", "order_copies.fail", "--id", "set1", "--set", 'metadata={"a": 1}')[0] == 0
     (event,) = events(serving, "--subject", "order_copies/set1")
-    body = _invoke(serving, "events", event["id"], "--body").stdout_bytes
+    body = _invoke(serving, "events", event["id"], "--body", "--unmask", "--reason", "to post it again").stdout_bytes
     assert json.loads(body)["data"]["attributes"]["metadata"] == {"a": 1}
     assert call(serving, "trigger", "order_copies.fail", "--body", "-", input=body)[0] == 0
     (event,) = events(serving, "--subject", "order_copies/set1")

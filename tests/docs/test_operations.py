@@ -98,7 +98,8 @@ def test_every_endpoint_is_told_and_no_other(app: Flask) -> None:
     assert {row[0].strip("`") for row in rows(section(PAGE, "Health")) if "/" in row[0]} == served
     spans = {span for path in PAGES for span in code_spans(path.read_text("utf-8"))}
     shown = {span for span in spans if re.match(rf"({'|'.join(_OWN)}) /(?!{'|'.join(_OTHERS)})\w", span)}
-    assert shown == served
+    # Under /api are endpoints of ours and of the provider, whose pages name them alike.
+    assert shown == {one for one in served if "/api/" not in one}
 
 
 _OWN = ("GET", "POST", "PUT", "PATCH", "DELETE")

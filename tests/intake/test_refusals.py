@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 from service.intake.refusals import Refusals
-from service.store import Store
+from service.store import Store, open_store
 from service.store.schema import follow_ups, refusals
 from tests.bodies import TOPICS
 from tests.rows import actions, counts, rows
@@ -54,3 +57,18 @@ def test_a_locked_database_delays_the_counts(store: Store) -> None:
     counted.count("orders.place", "bad signature")
     counted.close()
     assert told(store) == {("orders.place", "bad signature"): 2}
+
+
+def test_a_stop_while_another_process_writes_loses_no_count(sqlite_url: str) -> None:
+    """Web processes that stop together find each other's lock; there is no next time, so they wait for it."""
+    store = open_store(sqlite_url)
+    counted = Refusals(store, TOPICS, every=60)
+    counted.count("orders.place", "no signature")
+    counted.count_access("unknown token")
+    with store.engine.begin():
+        stopping = threading.Thread(target=counted.close)
+        stopping.start()
+        time.sleep(0.3)
+    stopping.join(5)
+    assert told(store) == {("orders.place", "no signature"): 1, ("api", "unknown token"): 1}
+    store.close()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from service.errors import OutsideError
 from service.resources import Webhook
 from service.sandbox import Sandbox
+from service.store import queries
 from service.store.schema import follow_ups, incidents
 from service.webhooks import circuits, rotation
 from service.webhooks.circuits import Trouble, troubles
@@ -129,3 +132,40 @@ def test_a_rotated_webhook_takes_its_incidents_along(site: Installation, sandbox
     rotation.advance(site)
     assert circuits.watch(site) == []
     assert told(site) == {FIVE: ("resolved", 1)}
+
+
+def test_an_outage_of_many_topics_is_one_incident_of_many_webhooks(site: Installation, sandbox: Sandbox) -> None:
+    """One message for each step up, one notice at the end; what to do for each webhook stands beside it."""
+    apply_all(site)
+    for topic in TOPICS:
+        drift(sandbox, topic, circuit_state="open", circuit_failure_count=30)
+    circuits.watch(site)
+    assert told(site) == {"circuit open": ("open", len(TOPICS))}
+    (alert,) = [one for one in rows(site.store, follow_ups) if one["kind"] == "alert"]
+    assert f"(and {len(TOPICS) - 1} more)" in alert["params"]
+    with site.store.read() as connection:
+        (incident,) = queries.incidents(connection)
+        affected = queries.affected_by(connection, incident.id)
+    advised = {one.subject.removeprefix("webhooks/"): one.detail for one in affected}
+    assert advised.keys() == {webhook["id"] for webhook in webhooks_of(sandbox)}
+    for one in webhooks_of(sandbox):
+        assert f"copydesk recover {one['topic']}" in advised[one["id"]]
+        site.client.webhooks.reset_circuit(one["id"])
+        circuits.watch(site)
+    assert told(site) == {"circuit open": ("resolved", len(TOPICS))}
+    assert len([one for one in rows(site.store, follow_ups) if one["kind"] == "alert"]) == 2
+
+
+def test_a_circuit_whose_message_was_lost_is_told_an_hour_later(site: Installation, sandbox: Sandbox) -> None:
+    """Though nothing about it changes, and the watch has told it already."""
+    apply_all(site)
+    drift(sandbox, TOPICS[0], circuit_state="open", circuit_failure_count=30)
+    circuits.watch(site)
+    for ended, messages in ((timedelta(minutes=50), 1), (timedelta(minutes=61), 2)):
+        with site.store.write() as connection:
+            long_ago = datetime.now(UTC) - ended
+            connection.execute(sa.update(follow_ups).values(status="refused", changed_at=long_ago))
+            connection.execute(sa.update(incidents).values(first_seen_at=long_ago))
+        for _ in range(2):
+            circuits.watch(site)
+        assert len([one for one in rows(site.store, follow_ups) if one["kind"] == "alert"]) == messages

@@ -6,7 +6,7 @@ import click
 import sqlalchemy as sa
 
 from service.cli.opening import reading
-from service.cli.output import Column, as_json, print_json, print_table, resource_id
+from service.cli.output import Column, as_json, print_json, print_table, resource_id, showable
 from service.errors import NotFound
 from service.store import queries
 from service.text import line
@@ -30,6 +30,9 @@ _SENTENCES = {
     "copy.refused": "{source_order} not copied, refused: {error}",
     "copy.unavailable": "{source_order} not copied: {error}",
     "copy.unknown": "whether {source_order} was copied is not known: {error}",
+    "payload.unmasked": "the payload was looked at unmasked: {reason}",
+    "token.created": "token {token} made for {scopes}",
+    "token.revoked": "token {token} revoked",
     "copy.rehearsed": "dry run: would copy {source_order}: {reason}",
     "attempt.started": "{kind}, attempt {attempt}",
     "attempt.acting": "{kind}: going to {what}",
@@ -84,13 +87,14 @@ def _sentence(entry: queries.AuditRow) -> str:
     """What happened, in words; who did it where it was a person."""
     group, _, result = entry.action.partition(".")
     told: dict[str, object] = {"before": "new", "reason": "no reason kept", **entry.detail, "result": result}
+    told = showable(told)
     pattern = _SENTENCES.get(entry.action, _ENDED if group == "attempt" else "")
     try:
         sentence = pattern.format(**told)
     except KeyError:
         sentence = ""
     if not sentence:
-        sentence = "  ".join([entry.action, *(f"{name}={value}" for name, value in entry.detail.items())])
+        sentence = "  ".join([entry.action, *(f"{name}={value}" for name, value in showable(entry.detail).items())])
     again = entry.detail.get("again")
     by = "" if entry.actor in _OURS else f" (by {entry.actor})"
     return sentence + (f"; again {again}" if again else "") + by

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from service import settings
 from service.cli.commands import FOUND_TROUBLE
-from service.cli.doctor import database, installation, log, network, webhooks, work
+from service.cli.doctor import access, database, installation, log, network, webhooks, work
 from service.cli.doctor.findings import Check, Finding, Patient, fail
 from service.cli.output import Column, as_json, print_json, print_table
 from service.errors import ConfigurationError, CopydeskError, StoreError
@@ -39,6 +39,7 @@ CHECKS = (
     Check("given up", work.given_up, "store"),
     Check("apart", work.apart, "store"),
     Check("refusals", work.refusals, "store"),
+    Check("api tokens", access.tokens, "store"),
     Check("audit log", log.entries, "store"),
     Check("published heads", log.heads, "store"),
     Check("web", network.web, "network"),

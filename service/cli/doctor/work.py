@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from service.cli.doctor.findings import Finding, Patient, fail, ok, warn
+from service.intake.refusals import API
 from service.store import queries
 from service.store.refusals import refusals_since
 
@@ -66,6 +67,8 @@ def refusals(patient: Patient) -> list[Finding]:
     """Requests of the last day that were not let in."""
     with patient.open.read() as connection:
         found = refusals_since(connection, patient.now - timedelta(days=1))
+    # Those of the API have a line of their own.
+    found = [row for row in found if row["topic"] != API]
     told = "; ".join(f"{row['count']} {row['reason']} {row['topic'] or 'elsewhere'}" for row in found[:3])
     if any(row["reason"] == "bad signature" and row["topic"] for row in found):
         return warn(told, "compare the secrets: after 30 failures the provider silences a webhook")

@@ -33,6 +33,7 @@ class AffectedRow:
     """One of those that an incident affects, or affected."""
 
     subject: str
+    detail: str
     count: int
     first_seen_at: datetime
     last_seen_at: datetime

@@ -5,6 +5,7 @@ follow-ups and their attempts). Times are UTC; raw bodies are bytes; the truth o
 derived from them.
 """
 
+from service.store.schema.access import api_tokens
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
 from service.store.schema.trail import audit_entries, audit_keys, audit_logs, checkpoints
@@ -15,6 +16,7 @@ from service.store.schema.work import attempts, follow_ups, spends, told_runs, w
 __all__ = [
     "APPLICATION_ID",
     "Instant",
+    "api_tokens",
     "attempts",
     "audit_entries",
     "audit_keys",

@@ -40,6 +40,7 @@ incident_subjects = table(
     "incident_subjects",
     Column("incident_id", Serial, ForeignKey("incidents.id"), primary_key=True),
     Column("subject", Text, primary_key=True),
+    Column("detail", Text, nullable=False),
     Column("count", Integer, nullable=False),
     Column("first_seen_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
