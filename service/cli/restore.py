@@ -24,7 +24,7 @@ then start a worker, and close the gap:
 
 
 @click.command("restore")
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @click.option("--move-aside", is_flag=True, help="SQLite: keep the file that is there under another name.")
 @accountable
 @as_json
