@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 from service.audit.verification.findings import Finding
 from service.audit.verification.log_rows import LogRow, LogRows, OfLog
@@ -115,7 +116,7 @@ class Trust:
     def _ends(self) -> Iterable[Finding]:
         """A key ends where the next one begins, and the last one is in use."""
         keys = list(self._rows.keys)
-        for row, after in zip(keys, [*keys[1:], None][: len(keys)], strict=True):
+        for row, after in zip_longest(keys, keys[1:]):
             where, end = f"audit_keys {row.id}", (row.until_epoch, row.until_size)
             if after is None:
                 if end != (None, None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from service.cli.audit import keygen, log, new_epoch, publish, trail, verify
+from service.cli.audit import keygen, log, new_epoch, prove, publish, trail, verify
 
 
 class Audit(click.Group):
@@ -38,5 +38,5 @@ command = Audit(
     """,
     subcommand_metavar="SUBJECT [OPTIONS] | COMMAND …",
 )
-for one in (trail, log, verify, publish, new_epoch, keygen):
+for one in (trail, verify, prove, log, publish, new_epoch, keygen):
     command.add_command(one.command)

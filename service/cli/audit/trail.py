@@ -57,7 +57,7 @@ def command(subject: str, limit: int, as_json: bool) -> None:
       ID                       where only one of them has it
     """  # noqa: D301 - click's mark for lines to leave alone
     with reading() as connection:
-        name = _resolved(connection, subject)
+        name = resolved(connection, subject)
         others = queries.related(connection, name)
         found = queries.trail(connection, [name, *others], limit=limit)
     if as_json:
@@ -68,7 +68,7 @@ def command(subject: str, limit: int, as_json: bool) -> None:
         click.echo(f"copydesk: the newest {limit}; --limit shows more", err=True)
 
 
-def _resolved(connection: sa.Connection, subject: str) -> str:
+def resolved(connection: sa.Connection, subject: str) -> str:
     """The full name of a subject.
 
     Raises:
