@@ -13,7 +13,8 @@ from service.files import digest_of, whole_file
 from service.intake.replay import Operator
 from service.outcomes import Param
 from service.store import Store
-from service.store.audit import entry, write_audit
+from service.store.audit import entry
+from service.store.patience import write_patiently
 from service.store.schema import spell
 from service.version import version
 
@@ -79,5 +80,4 @@ def _record(store: Store, made: Manifest, operator: Operator) -> None:
         "leaves": made.log.size,
         "reason": operator.reason,
     }
-    with store.write() as connection:
-        write_audit(connection, [entry(datetime.now(UTC), SUBJECT, operator.actor, "backup.made", detail)])
+    write_patiently(store, entry(datetime.now(UTC), SUBJECT, operator.actor, "backup.made", detail))

@@ -23,7 +23,8 @@ from service.files import digest_of, whole_directory
 from service.intake.replay import Operator
 from service.outcomes import Param
 from service.store import Store
-from service.store.audit import entry, write_audit
+from service.store.audit import entry
+from service.store.patience import write_patiently
 from service.store.schema import audit_entries, audit_keys, audit_logs, deliveries, spell
 from service.vault import Vault
 from service.version import version
@@ -221,8 +222,7 @@ def _record(store: Store, manifest: Manifest, wish: Wish, operator: Operator) ->
         "reason": operator.reason,
         **{file.name: file.sha256 for file in manifest.files},
     }
-    with store.write() as connection:
-        write_audit(connection, [entry(datetime.now(UTC), SUBJECT, operator.actor, "exported", detail)])
+    write_patiently(store, entry(datetime.now(UTC), SUBJECT, operator.actor, "exported", detail))
 
 
 def as_told(manifest: Manifest) -> dict[str, Any]:

@@ -131,6 +131,7 @@ def test_it_is_one_moment_while_others_write(store: Store, tmp_path: Path) -> No
         while not stop.is_set():
             fill(store, 1, 1000 + kept)
             kept += 1
+            time.sleep(0.005)
 
     writer = threading.Thread(target=write)
     writer.start()
