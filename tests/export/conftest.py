@@ -50,7 +50,8 @@ def fill(store: Store, number: int = 6, vault: Vault | None = None) -> None:
         incident = {"fingerprint": "f", "kind": "failure", "subject": "order_copies", "cause": "card expired"}
         seen = {"count": 1, "first_seen_at": NOW, "last_seen_at": NOW}
         connection.execute(sa.insert(incidents).values(id=1, **incident, detail="d", status="open", **seen))
-        connection.execute(sa.insert(incident_subjects).values(incident_id=1, subject="order_copies/Copy0", detail="d", **seen))
+        affected = {"incident_id": 1, "subject": "order_copies/Copy0", "detail": "d"}
+        connection.execute(sa.insert(incident_subjects).values(**affected, **seen))
         did = entry(NOW, "order_copies/Copy0", "operator jane", "replayed", {"reason": "the card was mended"})
         write_audit(connection, [did])
 
