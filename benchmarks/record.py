@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,8 +23,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks.million import make
+from service.csv_text import csv_lines
 from service.store import connections
-from service.store.listings import LISTINGS, Asked, Listing, count, facets, numbered, page
+from service.store.listings import LISTINGS, Asked, Listing, count, facets, numbered, page, stream, timeline
 
 _TOPICS = ("order_copies.complete", "order_copies.fail", "orders.place", "order_subscriptions.renewal", "orders.none")
 # For each list, filters by their words: common, rare and of nothing.
@@ -116,6 +118,8 @@ def measure(connection: sa.Connection, figures: Figures, chance: random.Random) 
             for facet in listing.facets:
                 ask = lambda of=listing, f=filters, n=facet: facets(connection, of, f, (n,))  # noqa: E731
                 figures.ask(f"facet of {name}", f"{about} {facet}", ask)
+    for subject in _subjects(connection):
+        figures.ask("timeline", subject, lambda s=subject: timeline(connection, s))
     entries = LISTINGS["audit_entries"]
     for text in SEARCHES:
         asked = Asked({"text": text})
@@ -123,6 +127,36 @@ def measure(connection: sa.Connection, figures: Figures, chance: random.Random) 
         if found.next:
             following = Asked({"text": text}, after=found.next)
             figures.ask("full-text search, next page", text, lambda a=following: page(connection, entries, a))
+
+
+def measure_csv(connection: sa.Connection) -> None:
+    """Write every event as CSV, counted and thrown away."""
+    listing = LISTINGS["events"]
+    began, worked = time.perf_counter(), time.process_time()
+    size = sum(map(len, csv_lines(listing.columns, stream(connection, listing, {}))))
+    took, cpu = time.perf_counter() - began, time.process_time() - worked
+    number = count(connection, listing, {})
+    rates = f"{number / took:,.0f} rows a second, {number / cpu:,.0f} a second of the processor's"
+    print(f"CSV of events: {number:,} rows, {size / 1e6:,.0f} MB; {rates}")
+
+
+def measure_verify(path: Path) -> None:
+    """Verify the record as an operator does. It has no signed head, which is exit code 3."""
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", "service", "audit", "verify", str(path)], check=False)
+    print(f"copydesk audit verify: exit {done.returncode} in {time.perf_counter() - began:.1f} s")
+
+
+def _subjects(connection: sa.Connection) -> list[str]:
+    """Copies, their source orders, and subscriptions: one that renews seldom and one that does every hour."""
+    rows = page(connection, LISTINGS["states"], Asked(limit=20)).rows
+    orders = [f"orders/{row['source_order_id']}" for row in rows]
+    return [
+        *(row["subject"] for row in rows),
+        *orders,
+        "order_subscriptions/sub0012345",
+        "order_subscriptions/sub0000003",
+    ]
 
 
 def _pages(
@@ -169,8 +203,10 @@ def main() -> None:
         figures = Figures(given.rounds)
         with engine.connect().execution_options(**connections.READ_ONLY) as connection:
             measure(connection, figures, random.Random(1))
+            figures.show()
+            measure_csv(connection)
         engine.dispose()
-        figures.show()
+        measure_verify(path)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,28 @@ class Store:
                 raise
             raise self._unavailable(error) from error
 
+    @contextmanager
+    def read_for_long(self) -> Iterator[sa.Connection]:
+        """One snapshot that stays the same for as long as reading takes; nobody waits for it.
+
+        Raises:
+            StoreUnavailable: the database cannot be read just now.
+        """
+        if self.dialect == "sqlite":
+            with self.read() as connection:
+                yield connection
+            return
+        try:
+            snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            with self.engine.connect().execution_options(**snapshot) as connection:
+                for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                    connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
+                yield connection
+        except (DBAPIError, sa.exc.TimeoutError) as error:
+            if not _is_trouble(error):
+                raise
+            raise self._unavailable(error) from error
+
     def impatient(self) -> Store:
         """The same database through connections that fail at once where another process holds the write lock."""
         url = self.engine.url.render_as_string(hide_password=False)
