@@ -46,6 +46,13 @@ def order(status: str, at: datetime | None) -> tuple[bool, bool, datetime, int, 
     return (status == "destroyed", at is not None, at or _LONG_AGO, _RANK.get(status, -1), status)
 
 
+def place(status: str, at: datetime | None) -> bytes:
+    """`order` as bytes, for a database to compare: greater is newer, on each of them and in every collation."""
+    destroyed, has_time, moment, rank, spelt = order(status, at)
+    spelling = moment.astimezone(UTC).isoformat(timespec="microseconds") if has_time else ""
+    return f"{destroyed:d}{has_time:d}{spelling}|{rank + 1:02d}{spelt}".encode()
+
+
 def advance(state: State | None, transition: Transition) -> tuple[State, bool, bool]:
     """Apply a transition to what is known.
 

@@ -22,6 +22,7 @@ from service.payloads import Kept
 from service.store import tombstones
 from service.store.audit import entry, write_audit
 from service.store.bulk import Bulk, reserve
+from service.store.factories import project, told_by
 from service.store.incidents import cure
 from service.store.record import INTAKE, Told, record
 from service.store.schema import deliveries, events
@@ -79,6 +80,7 @@ def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt
     erased = ((i, a, r) for i, a, r in kept if tombstones.is_erased(a))
     entries += [tombstones.erased_again(a, i, r.event_id, a.received_at, INTAKE) for i, a, r in erased]
     entries += record(connection, told, arrivals[0].received_at)
+    _project(connection, arrivals, receipts)
     _cure(connection, told, arrivals[0].received_at)
     write_audit(connection, entries)
     return receipts
@@ -116,6 +118,7 @@ def adopt(
             told = [Told(event_id, arrival.event.subject, arrival.verdict)]
             entries = record(connection, told, now)
             _cure(connection, told, now)
+            _project(connection, [arrival], [receipt])
     placed: dict[str, Any] = {"verdict": receipt.verdict, "event_id": receipt.event_id}
     if tombstones.is_erased(arrival):
         placed |= tombstones.NOTHING
@@ -135,6 +138,16 @@ def _kept(connection: sa.Connection, delivery_id: int) -> Kept:
 def _cure(connection: sa.Connection, told: Sequence[Told], now: datetime) -> None:
     """End what the outcomes say is well again. A replay does not: it tells the past."""
     cure(connection, {cured.subject for one in told for cured in one.verdict.cured}, now, INTAKE)
+
+
+def _project(connection: sa.Connection, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
+    """Keep what new events say of order factories. A redelivery says nothing, as it does for states."""
+    told = [
+        told_by(arrival.event, receipt.event_id, erased=tombstones.is_erased(arrival))
+        for arrival, receipt in zip(arrivals, receipts, strict=True)
+        if receipt.verdict == "event" and receipt.event_id is not None and arrival.event is not None
+    ]
+    project(connection, [row for row in told if row is not None])
 
 
 def _keep_events(connection: sa.Connection, arrivals: Sequence[Arrival]) -> dict[bytes, tuple[int, bool]]:

@@ -8,6 +8,7 @@ derived from them.
 from service.store.schema.access import api_tokens
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
+from service.store.schema.factories import HERE, factories
 from service.store.schema.privacy import holds, tombstone_keys, tombstones
 from service.store.schema.trail import (
     audit_entries,
@@ -32,6 +33,7 @@ BESIDE = (
 __all__ = [
     "APPLICATION_ID",
     "BESIDE",
+    "HERE",
     "Instant",
     "api_tokens",
     "attempts",
@@ -41,6 +43,7 @@ __all__ = [
     "checkpoints",
     "deliveries",
     "events",
+    "factories",
     "follow_ups",
     "holds",
     "incident_subjects",

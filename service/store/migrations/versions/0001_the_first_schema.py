@@ -306,6 +306,65 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_topic", ["topic"], unique=False)
 
     op.create_table(
+        "factories",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("started_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("completed_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("failed_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("errors_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("place_target_order", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reuse_wallet", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("cancel_source_order", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("apply_promotions", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("skip_errors", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("ignore_invalid_coupon", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("updated_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("reference_origin", sa.Text(), nullable=True),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("organization", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("place", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_factories_event_id")),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_factories")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("factories", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_factories_created_at",
+            ["created_at", "id", "subject", "type"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index("ix_factories_id", ["id"], unique=False)
+        batch_op.create_index(
+            "ix_factories_status",
+            ["status", "type", "updated_at", "subject"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_type",
+            ["type", "subject", "status", "updated_at", "created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_updated_at",
+            ["updated_at", "id", "subject", "type", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+
+    op.create_table(
         "follow_ups",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("identity", sa.Text(), nullable=False),
@@ -332,6 +391,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("follow_ups", schema=None) as batch_op:
+        batch_op.create_index("ix_follow_ups_event_id", ["event_id"], unique=False)
         batch_op.create_index(
             "ix_follow_ups_open",
             ["due_at"],
