@@ -120,9 +120,8 @@ def _rename_incidents(connection: sa.Connection, subject: str, place: str, now: 
     i, s = incidents.c, incident_subjects.c
     affected = connection.execute(sa.select(s.incident_id).where(s.subject == subject)).scalars().all()
     renamed = sa.update(incident_subjects).where(s.subject == subject)
-    connection.execute(
-        renamed.values(subject=place, cured_at=sa.func.coalesce(s.cured_at, sa.literal(now, s.cured_at.type)))
-    )
+    well = sa.func.coalesce(s.cured_at, sa.literal(now, s.cured_at.type))
+    connection.execute(renamed.values(subject=place, detail=WORD, cured_at=well))
     about = connection.execute(sa.select(i.id).where(i.subject == subject)).scalars().all()
     for id_ in sorted({*affected, *about}):
         ailing = connection.execute(sa.select(s.subject).where(s.incident_id == id_, AILING).limit(1)).first()

@@ -20,6 +20,7 @@ from service.merkle.notes import Head, Signer, sign
 from service.settings import Settings
 from service.store import Store, log, open_store
 from service.store.schema import audit_entries
+from service.store.texts import forget_text
 from tests.audit.book import KEY, LAST, NAME, NEXT, NOW, check, current, keys, places, unplaced, write
 from tests.rows import allow_deletion, rows
 
@@ -178,7 +179,11 @@ def lose_leaves(store: Store, size: int) -> None:
     """Put the log back to a smaller size, as a standby that had less would show it."""
     with store.write() as connection:
         allow_deletion(connection)
-        connection.execute(sa.delete(audit_entries).where(audit_entries.c.leaf_index >= size))
+        gone = (
+            connection.execute(sa.select(audit_entries.c.id).where(audit_entries.c.leaf_index >= size)).scalars().all()
+        )
+        forget_text(connection, gone)
+        connection.execute(sa.delete(audit_entries).where(audit_entries.c.id.in_(gone)))
         current_ = log.newest(connection)
         assert current_ is not None
         log.advance(connection, current_, log.frontier_at(connection, 1, size), None, NOW)

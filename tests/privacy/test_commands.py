@@ -151,4 +151,4 @@ def test_keys_rotate_seals_what_is_plain_and_doctor_says_how_it_is(
     assert "0 sealed that were plain, 3 data keys wrapped anew" in run("keys", "rotate", "--yes").stdout
     monkeypatch.setenv("COPYDESK_ENCRYPTION_KEYS", new.get_secret_value())
     assert payloads() == ("ok", "0 are plain, 0 under an old key, 3 sealed under the first")
-    assert EMAIL in run("events", 1, "--body").stdout
+    assert EMAIL in run("events", 1, "--body", "--unmask", "--reason", "a test").stdout
