@@ -33,7 +33,8 @@ TELLING: Mapping[str, tuple[str, ...]] = {
 ALONE: Mapping[str, tuple[str, ...]] = {"follow_up.planned_again": ("why",)}
 TABLE = "audit_texts"
 
-INSERT = f"INSERT INTO {TABLE} (rowid, text) VALUES (?, ?)"  # noqa: S608 - our own name
+# In place of whatever stands there: what is recorded must not fail for the sake of what is found.
+INSERT = f"INSERT OR REPLACE INTO {TABLE} (rowid, text) VALUES (?, ?)"  # noqa: S608 - our own name
 _QUOTED = re.compile(r'"([^"]*)"(\*)?|(\S+)')
 # Letters and digits, as both databases' tokenizers see them: an underscore separates.
 _WORD = re.compile(r"[^\W_]+")
