@@ -33,7 +33,7 @@ TELLING: Mapping[str, tuple[str, ...]] = {
 ALONE: Mapping[str, tuple[str, ...]] = {"follow_up.planned_again": ("why",)}
 TABLE = "audit_texts"
 
-# In place of whatever stands there: what is recorded must not fail for the sake of what is found.
+# Replaces what an entry of the same number left, if anybody deleted it by hand: an index never stops the record.
 INSERT = f"INSERT OR REPLACE INTO {TABLE} (rowid, text) VALUES (?, ?)"  # noqa: S608 - our own name
 _QUOTED = re.compile(r'"([^"]*)"(\*)?|(\S+)')
 # Letters and digits, as both databases' tokenizers see them: an underscore separates.
