@@ -16,6 +16,8 @@ CopydeskError
 │   └── NoteUnverified        no known key signed it, or a signature is wrong
 ├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
+├── NotErased                 what was to be erased is held, or work on it is under way: nothing was erased
+├── FileUnusable              a file that a command was to write or read (a backup, an export) is not what it must be
 ├── BadFilter                 a question to the record has a word, a value or a cursor that is wrong
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
 ├── NotRecorded               it was done outside, and the audit trail could not be told: not to be repeated
@@ -138,6 +140,14 @@ class Stopped(CopydeskError):
 
 class NotFound(CopydeskError):
     """A command asked for something that is not kept."""
+
+
+class NotErased(CopydeskError):
+    """What was to be erased is held, or work on it is under way; nothing was erased, and the message says which."""
+
+
+class FileUnusable(CopydeskError):
+    """A backup or an export cannot be written there, or what was read is not what it should be; nothing was changed."""
 
 
 class BadFilter(CopydeskError):

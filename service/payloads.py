@@ -8,7 +8,7 @@ made from then on. The body is sealed with AES-256-GCM: https://cryptography.io/
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -36,16 +36,17 @@ class Kept:
     """A payload as its row holds it.
 
     Attributes:
-        body: the bytes as they came; sealed, together with headers and salt, where there is a data key.
-        headers: a JSON object; None where sealed.
-        salt: 32 bytes; None where sealed.
+        body: the bytes as they came; sealed, together with headers and salt, where there is a data key; None where
+            they must not be kept.
+        headers: a JSON object; None where sealed, or not kept.
+        salt: 32 bytes; likewise.
         data_key: the key of the sealed bytes, wrapped by an encryption key; None where they are not sealed.
         size: of the body as it came, in bytes.
         commitment: of the payload as it came; it is in the audit log.
         sealed: digest of the sealed bytes; it is in the audit log; None where they are not sealed.
     """
 
-    body: bytes = field(repr=False)
+    body: bytes | None = field(repr=False)
     headers: str | None = field(repr=False)
     salt: bytes | None = field(repr=False)
     data_key: bytes | None = field(repr=False)
@@ -68,10 +69,15 @@ def seal(vault: Vault, plain: Kept) -> Kept:
         ConfigurationError: there is no encryption key.
     """
     told = (plain.headers or "").encode("utf-8", "surrogatepass")
-    packed = (plain.salt or b"") + len(told).to_bytes(_LENGTH_BYTES, "big") + told + plain.body
+    packed = (plain.salt or b"") + len(told).to_bytes(_LENGTH_BYTES, "big") + told + (plain.body or b"")
     key, nonce = AESGCM.generate_key(_KEY_BITS), os.urandom(_NONCE_BYTES)
     blob = nonce + AESGCM(key).encrypt(nonce, packed, None)
     return Kept(blob, None, None, vault.wrap(key), plain.size, plain.commitment, digest_of_sealed(blob))
+
+
+def forgotten(told: Kept) -> Kept:
+    """The same without anything that could be read, or by which the commitment could be checked."""
+    return replace(told, body=None, headers=None, salt=None, data_key=None, sealed=None)
 
 
 def unsealed(vault: Vault, body: bytes, headers: str | None, salt: bytes | None, data_key: bytes | None) -> Payload:

@@ -67,7 +67,8 @@ class Settings(BaseSettings):
         description="Topics to have webhooks for, with commas, orders.* among them; empty: all that handlers name.",
     )
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(listed)] = Field(
-        default=(), description="Keys for the secrets in the store, with commas: the first encrypts, all decrypt."
+        default=(),
+        description="Keys for secrets and bodies in the store, with commas: the first encrypts, all decrypt.",
     )
     audit_key: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(listed)] = Field(
         default=(), description="Keys of the audit log, with commas: the first signs, the others once more beside it."
@@ -115,6 +116,18 @@ class Settings(BaseSettings):
     )
     shown_metadata: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
         default=(), description="Keys of metadata whose values may be shown, with commas; all others are masked."
+    )
+    keep_bodies_days: int = Field(
+        90, ge=0, le=36_500, description="Days for which bodies and headers are kept; 0: for ever."
+    )
+    keep_metadata_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Days after its newest event for which a subject is known by name; 0: for ever.",
+    )
+    keep_refusals_days: int = Field(
+        30, ge=0, le=36_500, description="Days for which counts of refused requests are kept; 0: for ever."
     )
     bind: str = Field("127.0.0.1:8080", description="Where the web process listens: HOST:PORT or unix:PATH.")
     web_workers: int = Field(2, ge=1, le=32, description="Web worker processes.")

@@ -6,7 +6,7 @@ state is the same for every order of arrival: taking a maximum is all there is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.outcomes import Transition
@@ -46,6 +46,13 @@ def order(status: str, at: datetime | None) -> tuple[bool, bool, datetime, int, 
     return (status == "destroyed", at is not None, at or _LONG_AGO, _RANK.get(status, -1), status)
 
 
+def place(status: str, at: datetime | None) -> bytes:
+    """`order` as bytes, for a database to compare: greater is newer, on each of them and in every collation."""
+    destroyed, has_time, moment, rank, spelt = order(status, at)
+    spelling = moment.astimezone(UTC).isoformat(timespec="microseconds") if has_time else ""
+    return f"{destroyed:d}{has_time:d}{spelling}|{rank + 1:02d}{spelt}".encode()
+
+
 def advance(state: State | None, transition: Transition) -> tuple[State, bool, bool]:
     """Apply a transition to what is known.
 
@@ -54,22 +61,25 @@ def advance(state: State | None, transition: Transition) -> tuple[State, bool, b
         A transition that says what is known already is neither.
     """
     if state is None:
-        return _named(State(transition.subject, transition.status, transition.at), transition), True, False
+        blank = State(transition.subject, transition.status, transition.at)
+        return _named(blank, blank.status, blank.at, transition), True, False
     told, known = order(transition.status, transition.at), order(state.status, state.at)
     if told > known:
-        moved = replace(state, status=transition.status, at=transition.at)
-        return _named(moved, transition), True, False
-    return _named(state, transition), False, told < known
+        return _named(state, transition.status, transition.at, transition), True, False
+    return _named(state, state.status, state.at, transition), False, told < known
 
 
-def _named(state: State, transition: Transition) -> State:
-    """Take over the relations that the transition names.
+def _named(state: State, status: str, at: datetime | None, transition: Transition) -> State:
+    """The state with this status, and with the relations that the transition names.
 
     The provider sets each once and never again, so two that differ are not told apart by time: one of them stands,
     the same for every order of arrival.
     """
-    names = ("source_order_id", "target_order_id", "order_subscription_id")
-    found = {
-        name: value for name in names if (value := getattr(transition, name)) and value > (getattr(state, name) or "")
-    }
-    return replace(state, **found) if found else state
+    source = _greater(state.source_order_id, transition.source_order_id)
+    target = _greater(state.target_order_id, transition.target_order_id)
+    subscription = _greater(state.order_subscription_id, transition.order_subscription_id)
+    return State(state.subject, status, at, source, target, subscription)
+
+
+def _greater(known: str | None, told: str | None) -> str | None:
+    return told if told and told > (known or "") else known

@@ -21,7 +21,9 @@ class Vault:
 
     def __init__(self, keys: Sequence[SecretStr] = ()) -> None:
         """Take the keys, as the settings have checked them; none makes a vault that cannot be opened."""
-        self._fernet = MultiFernet([Fernet(key.get_secret_value()) for key in keys]) if keys else None
+        fernets = [Fernet(key.get_secret_value()) for key in keys]
+        self._first = fernets[0] if fernets else None
+        self._fernet = MultiFernet(fernets) if fernets else None
 
     @property
     def has_keys(self) -> bool:
@@ -54,6 +56,17 @@ class Vault:
             return self._opened().decrypt(wrapped)
         except InvalidToken:
             raise _misfit() from None
+
+    def is_current(self, wrapped: bytes) -> bool:
+        """Tell whether something is encrypted under the first key; nothing is decrypted for it."""
+        if self._first is None:
+            return False
+        try:
+            # Checks the token's HMAC, which is by the key too, and no more than that.
+            self._first.extract_timestamp(wrapped)
+        except InvalidToken:
+            return False
+        return True
 
     def lock(self, secret: SecretStr) -> bytes:
         """Encrypt a secret under the first key.

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from service import integrity
 from service.audit.keeper import Keeper
 from service.audit.publication import FILE
 from service.budget import SharedBudget
@@ -26,6 +27,7 @@ from service.follow_ups.attempt import attempt
 from service.follow_ups.moves import Tools
 from service.intake import Door
 from service.intake.deferred import read_deferred
+from service.privacy import schedules as privacy_schedules
 from service.router import Router
 from service.settings import Settings
 from service.store import Store, connections, follow_up_rows, heartbeats, log_heads, open_store
@@ -143,8 +145,10 @@ class Worker:
             log.info("worker stopped", worker=self.name)
 
     def _schedule(self) -> None:
-        """What is done by the clock, where there are credentials: sweeps, the circuit watch, rotations."""
+        """What is done by the clock: looks for damage, retention; with credentials sweeps, circuits, rotations too."""
         tools = self._tools
+        integrity.schedule(self._engine, self._store)
+        privacy_schedules.schedule(self._engine, tools.settings, self._store, self.name, self._stop)
         if (client := tools.commerce_layer) is None:
             return
         budget = SharedBudget(tools.settings, self._store)

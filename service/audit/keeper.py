@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
 import structlog
 
 from service.audit import publication, sequencer, standing
@@ -12,6 +13,7 @@ from service.errors import ConfigurationError, CopydeskError, LogBehind
 from service.settings import Settings
 from service.store import Store, log_heads
 from service.store import log as log_rows
+from service.store.log import Log
 from service.store.log_heads import Checkpoint
 
 log = structlog.get_logger(__name__)
@@ -19,6 +21,8 @@ log = structlog.get_logger(__name__)
 # An entry that waits longer than this, though a worker lives, is worth a warning.
 STALE_AFTER = timedelta(seconds=10)
 PUBLISH_EVERY = timedelta(hours=1)
+# Leaves that are hashed again to see whether the log goes on from where we saw it; more are a backlog.
+_MOST_AGAIN = 20_000
 
 
 class Keeper:
@@ -40,8 +44,8 @@ class Keeper:
         signers = standing.signers_of(settings)
         self._signer, self._before = next(iter(signers), None), signers[1:]
         self._targets = publication.targets(settings)
-        # How far this worker saw the log: a database that fell behind it while we run was put back meanwhile.
-        self._seen = (0, 0)
+        # How this worker saw the log last: a database that does not go on from there was put back while we run.
+        self._seen: Log | None = None
         self._told = ""
         self._retired()
         self.check()
@@ -115,20 +119,22 @@ class Keeper:
             log.warning("audit entries wait for their place in the log", seconds=int((now - since).total_seconds()))
 
     def _look_back(self) -> None:
-        """Notice a database that was put back while we run, such as by a failover to a standby that had less.
+        """Notice a log that is not the one we saw with more behind it, such as after a failover to a standby.
 
         Raises:
-            LogBehind: it has less than we saw.
+            LogBehind: it has less than we saw, or something else.
         """
+        before = self._seen
         with self._store.read() as connection:
             current = log_rows.newest(connection)
-        here = (current.epoch, current.size) if current else (0, 0)
-        if here < self._seen:
+            is_ours = before is None or _goes_on(connection, before, current)
+        if before is not None and not is_ours:
+            told = f"{current.size} entries in epoch {current.epoch}" if current else "no entries"
             raise LogBehind(
-                f"the audit log has {here[1]} entries in epoch {here[0]}, and this worker saw {self._seen[1]} in epoch"
-                f" {self._seen[0]}: stop all workers; copydesk audit new-epoch --reason TEXT goes on in another epoch"
+                f"the audit log has {told}, and not those that this worker saw, {before.size} in epoch {before.epoch}:"
+                " stop all workers; copydesk audit new-epoch --reason TEXT goes on in another epoch"
             )
-        self._seen = here
+        self._seen = current
 
     def _retired(self) -> None:
         """Refuse a key that another one took the place of.
@@ -142,3 +148,15 @@ class Keeper:
             earlier = [key.verifier for key in log_heads.keys(connection)[:-1]]
         if self._signer.verifier.text in earlier:
             raise sequencer.retired(self._signer)
+
+
+def _goes_on(connection: sa.Connection, before: Log, current: Log | None) -> bool:
+    """Tell whether a log is the one from before, with more leaves behind it or in a later epoch."""
+    if current is None or (current.epoch, current.size) < (before.epoch, before.size):
+        return False
+    if current.epoch > before.epoch or current.size - before.size > _MOST_AGAIN:
+        return True
+    frontier = before.frontier
+    for some in log_rows.leaf_hashes(connection, current.epoch, current.size, before.size):
+        frontier = frontier.append(some)
+    return frontier == current.frontier

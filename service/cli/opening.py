@@ -13,18 +13,24 @@ import sqlalchemy as sa
 from service import settings
 from service.errors import StoreUnusable
 from service.moments import moment
-from service.store import Store, open_kept
+from service.store import Store, connections, open_kept
+
+# Where many small transactions must come between those of others, each may wait as a worker does.
+PATIENT = 30.0
 
 
 @contextmanager
-def kept() -> Iterator[Store]:
+def kept(busy_seconds: float = connections.BUSY_SECONDS) -> Iterator[Store]:
     """The database of the settings, for commands that look into it.
+
+    Args:
+        busy_seconds: how long a write waits for another process's.
 
     Raises:
         ConfigurationError: the settings are wrong.
         StoreUnusable, StoreUnavailable: as `open_kept`.
     """
-    store = open_kept(settings.load().database_url.get_secret_value())
+    store = open_kept(settings.load().database_url.get_secret_value(), busy_seconds=busy_seconds)
     try:
         yield store
     except sa.exc.DatabaseError as error:

@@ -31,6 +31,10 @@ _SENTENCES = {
     "copy.rehearsed": "dry run: would copy {source_order}: {reason}",
     "attempt.started": "{kind}, attempt {attempt}",
     "attempt.acting": "{kind}: going to {what}",
+    "key.added": "the log is signed by {verifier}",
+    "key.rotated": "the log is signed by {new} in place of {old}",
+    "checkpoint.time": "the head of {size} entries published",
+    "epoch.opened": "{origin} begins after {local_size} entries: {reason}",
 }
 # Who writes entries by itself; anybody else is a person.
 _OURS = ("intake", "worker", "hydrate")

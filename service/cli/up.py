@@ -94,10 +94,35 @@ def _environment(loaded: Settings, port: int, sandbox_port: int) -> dict[str, st
         "CANCEL_GRACE_SECONDS": "0",
         "BIND": f"127.0.0.1:{port}",
         "DATABASE_URL": loaded.database_url.get_secret_value(),
+        "AUDIT_KEY": _audit_key(loaded.database_url.get_secret_value()),
     }
     kept = {n: v for n, v in os.environ.items() if not n.startswith(PREFIX) or n.removeprefix(PREFIX) in _TAKEN_OVER}
     kept.pop("CREDENTIALS_DIRECTORY", None)
     return kept | {PREFIX + name: value for name, value in made.items()} | {"PYTHONUNBUFFERED": "1"}
+
+
+def _audit_key(url: str) -> str:
+    """The key that signs the heads of this database's log: made once, and kept beside a SQLite file for the next run.
+
+    For a first look only: a real one is where the database's owner is not.
+
+    Raises:
+        ConfigurationError: it cannot be written or read there.
+    """
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    from service.cli.secret_files import add_key  # noqa: PLC0415
+    from service.merkle.notes import Signer  # noqa: PLC0415
+
+    path = Path(f"{sa.make_url(url).database}.audit-key")
+    if not url.startswith("sqlite:"):
+        return ""
+    try:
+        if not path.exists():
+            add_key(path, Signer("localhost/first-look", secrets.token_bytes(32)).secret, add=False)
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError([f"{path}: {error.strerror}"]) from None
 
 
 @contextmanager

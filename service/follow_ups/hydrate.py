@@ -13,6 +13,7 @@ from service.outcomes import FollowUp, Transition, alert, cured_by
 from service.router import Verdict
 from service.settings import Settings
 from service.store.audit import write_audit
+from service.store.factories import answered, project
 from service.store.incidents import cure
 from service.store.record import Told, record
 
@@ -43,6 +44,7 @@ def act(started: Started, facts: Facts, _decision: Act, tools: Tools) -> Done:
     with tools.store.write() as connection:
         told = Told(started.event_id, started.subject, Verdict(transitions=(move,)))
         write_audit(connection, record(connection, [told], now, actor=started.kind))
+        project(connection, [answered(factory, tools.settings.mode, tools.settings.organization)])
         if factory.status == "completed":
             # Its event could not say whom it makes well.
             cure(connection, {one.subject for one in cured_by(factory)}, now, started.kind)

@@ -19,7 +19,7 @@ from service.intake.door import Door
 from service.outcomes import Param
 from service.router import Verdict
 from service.states import State, advance
-from service.store import Store, queries
+from service.store import Store, queries, tombstones
 from service.store.audit import entry, write_audit
 from service.store.keep import adopt
 from service.store.record import Told, record
@@ -172,6 +172,10 @@ def _compared(connection: sa.Connection, found: Replayed, verdict: Verdict) -> R
 def _replay(connection: sa.Connection, found: Replayed, verdict: Verdict, operator: Operator) -> Replayed:
     now = datetime.now(UTC)
     event_id = found.event_id or 0
+    # Its bytes were read before this transaction began; what was erased since must not come back by them.
+    tombstones.lock_for_keeping(connection)
+    if tombstones.known(connection, [found.subject or ""]):
+        raise NotFound(f"event {event_id} was erased")
     found = _compared(connection, found, verdict)
     entries = [_entry(found, now, operator)]
     entries += record(connection, [Told(event_id, found.subject or found.topic, verdict)], now, operator.actor)

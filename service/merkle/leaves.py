@@ -23,8 +23,8 @@ _SEALED = b"sealed/1"
 _LEAF_PREFIX = b"\x00"
 
 # As `json.dumps` with its defaults: ASCII, with a blank after each comma, which every language can write.
-_text = json.JSONEncoder().encode
-_word = lru_cache(maxsize=512)(_text)
+_quoted = json.encoder.encode_basestring_ascii
+_word = lru_cache(maxsize=512)(_quoted)
 
 
 def actor_class(actor: str) -> str:
@@ -34,7 +34,8 @@ def actor_class(actor: str) -> str:
 
 def commit_to_entry(salt: bytes, actor: str, subject: str, detail: str) -> bytes:
     """The commitment to the part of an entry that may be erased, 32 bytes; `detail` is its JSON text as kept."""
-    return sha256(_COMMIT + salt + _text([actor, subject, detail]).encode("ascii")).digest()
+    told = f"[{_quoted(actor)}, {_quoted(subject)}, {_quoted(detail)}]"
+    return sha256(_COMMIT + salt + told.encode("ascii")).digest()
 
 
 def commit_to_payload(salt: bytes, headers: str, body: bytes) -> bytes:

@@ -18,6 +18,7 @@ from service.outcomes import Param
 from service.store.audit import entry, write_audit
 from service.store.record import GIVE_UP_AFTER
 from service.store.schema import attempts, follow_ups
+from service.store.tombstones import TYPE
 from service.text import line
 
 WORKER = "worker"
@@ -240,12 +241,12 @@ def try_again(connection: sa.Connection, id_: int, now: datetime, actor: str, re
     """Plan a follow-up again that had come to an end, because a person says so.
 
     Returns:
-        False where it is not at an end; nothing was changed then.
+        False where it is not at an end, or was erased; nothing was changed then.
     """
     f = follow_ups.c
     moved = connection.execute(
         sa.update(follow_ups)
-        .where(f.id == id_, f.status.not_in(LIVE))
+        .where(f.id == id_, f.status.not_in(LIVE), f.subject.not_like(f"{TYPE}/%"))
         .values(
             status="planned",
             attempt=f.attempt + 1,

@@ -19,8 +19,10 @@ from service.fingerprints import fingerprint_of
 from service.merkle.leaves import digest_of_sealed
 from service.outcomes import Param
 from service.payloads import Kept
+from service.store import tombstones
 from service.store.audit import entry, write_audit
 from service.store.bulk import Bulk, reserve
+from service.store.factories import project, told_by
 from service.store.incidents import cure
 from service.store.record import INTAKE, Told, record
 from service.store.schema import deliveries, events
@@ -51,9 +53,12 @@ _DELIVERIES = Bulk(deliveries, [c.name for c in deliveries.c])
 def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt]:
     """Write arrivals with everything that follows from them, inside the caller's transaction.
 
+    Of those about an erased subject nothing follows, and their bytes are not kept.
+
     Returns:
         One receipt for each arrival, in their order. They are true once the transaction has committed.
     """
+    arrivals = tombstones.without_erased(connection, arrivals)
     known = _keep_events(connection, arrivals)
     receipts, first = [], set()
     for arrival in arrivals:
@@ -71,7 +76,11 @@ def keep(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Receipt
         if receipt.verdict == "event" and receipt.event_id is not None and arrival.event is not None
     ]
     entries = [_received(i, a, r, a.received_at) for i, a, r in zip(ids, arrivals, receipts, strict=True)]
+    kept = zip(ids, arrivals, receipts, strict=True)
+    erased = ((i, a, r) for i, a, r in kept if tombstones.is_erased(a))
+    entries += [tombstones.erased_again(a, i, r.event_id, a.received_at, INTAKE) for i, a, r in erased]
     entries += record(connection, told, arrivals[0].received_at)
+    _project(connection, arrivals, receipts)
     _cure(connection, told, arrivals[0].received_at)
     write_audit(connection, entries)
     return receipts
@@ -93,6 +102,7 @@ def adopt(
     Returns:
         What became of it, true once the transaction has committed; None where somebody else was quicker.
     """
+    (arrival,) = tombstones.without_erased(connection, [arrival])
     # Locks the row, on PostgreSQL too: a second worker waits here and then finds another verdict.
     claim = sa.update(deliveries).values(reason=arrival.reason and line(arrival.reason))
     claim = claim.where(deliveries.c.id == delivery_id, deliveries.c.verdict == verdict)
@@ -108,9 +118,13 @@ def adopt(
             told = [Told(event_id, arrival.event.subject, arrival.verdict)]
             entries = record(connection, told, now)
             _cure(connection, told, now)
-    placed = sa.update(deliveries).where(deliveries.c.id == delivery_id)
-    connection.execute(placed.values(verdict=receipt.verdict, event_id=receipt.event_id))
+            _project(connection, [arrival], [receipt])
+    placed: dict[str, Any] = {"verdict": receipt.verdict, "event_id": receipt.event_id}
+    if tombstones.is_erased(arrival):
+        placed |= tombstones.NOTHING
+        entries.append(tombstones.erased_again(arrival, delivery_id, receipt.event_id, now, actor))
     arrival = replace(arrival, kept=_kept(connection, delivery_id))
+    connection.execute(sa.update(deliveries).where(deliveries.c.id == delivery_id).values(placed))
     write_audit(connection, [_received(delivery_id, arrival, receipt, now, actor), *entries])
     return receipt
 
@@ -118,12 +132,22 @@ def adopt(
 def _kept(connection: sa.Connection, delivery_id: int) -> Kept:
     """How the bytes of a delivery are kept; the body may be of some megabytes, and few deliveries are adopted."""
     kept = Kept(*connection.execute(_KEPT_OF, {"id": delivery_id}).one())
-    return replace(kept, sealed=digest_of_sealed(kept.body)) if kept.data_key is not None else kept
+    return replace(kept, sealed=digest_of_sealed(kept.body or b"")) if kept.data_key is not None else kept
 
 
 def _cure(connection: sa.Connection, told: Sequence[Told], now: datetime) -> None:
     """End what the outcomes say is well again. A replay does not: it tells the past."""
     cure(connection, {cured.subject for one in told for cured in one.verdict.cured}, now, INTAKE)
+
+
+def _project(connection: sa.Connection, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
+    """Keep what new events say of order factories. A redelivery says nothing, as it does for states."""
+    told = [
+        told_by(arrival.event, receipt.event_id, erased=tombstones.is_erased(arrival))
+        for arrival, receipt in zip(arrivals, receipts, strict=True)
+        if receipt.verdict == "event" and receipt.event_id is not None and arrival.event is not None
+    ]
+    project(connection, [row for row in told if row is not None])
 
 
 def _keep_events(connection: sa.Connection, arrivals: Sequence[Arrival]) -> dict[bytes, tuple[int, bool]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from service.store.log import Log
+from service.store.log import Log, epochs
 from service.store.schema import audit_keys, checkpoints, follow_ups
 
 _K, _C, _F = audit_keys.c, checkpoints.c, follow_ups.c
@@ -89,17 +89,17 @@ def published_at(connection: sa.Connection, epoch: int, size: int) -> Checkpoint
 
 def ever_published(connection: sa.Connection, target: str) -> bool:
     """Did any head reach a target?"""
-    there = (_F.kind == PUBLISHING, _F.status == "done", _F.cause.startswith(f"{target} "))
+    subjects = [log.subject for log in epochs(connection)]
+    there = (_F.subject.in_(subjects), _F.kind == PUBLISHING, _F.status == "done", _F.cause.startswith(f"{target} "))
     return connection.execute(sa.select(_F.id).where(*there).limit(1)).first() is not None
 
 
 def publishing_before(connection: sa.Connection, follow_up_id: int, target: str) -> datetime | None:
     """When is the last earlier publication to a target due that has not come to its end? None where all have."""
-    earlier = (_OPEN, _F.kind == PUBLISHING, _F.id < follow_up_id, _F.cause.startswith(f"{target} "))
-    found: datetime | None = connection.execute(
-        sa.select(_F.due_at).where(*earlier).order_by(_F.id.desc()).limit(1)
-    ).scalar_one_or_none()
-    return found
+    # Few are open, and their index is the smallest; a condition on the number would have SQLite walk along that.
+    query = sa.select(_F.id, _F.due_at).where(_OPEN, _F.kind == PUBLISHING, _F.cause.startswith(f"{target} "))
+    earlier = [(id_, due_at) for id_, due_at in connection.execute(query) if id_ < follow_up_id]
+    return max(earlier)[1] if earlier else None
 
 
 def publications_of(connection: sa.Connection, checkpoint_id: int) -> list[tuple[int, str, str, int]]:

@@ -34,6 +34,12 @@ def head() -> str:
     return str(ScriptDirectory.from_config(configuration()).get_current_head())
 
 
+@cache
+def known() -> frozenset[str]:
+    """Every revision that this Copydesk knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions())
+
+
 def revision(connection: sa.Connection) -> str | None:
     """The revision that the database is at; None before the first migration."""
     return MigrationContext.configure(connection).get_current_revision()
@@ -42,8 +48,7 @@ def revision(connection: sa.Connection) -> str | None:
 def is_newer(connection: sa.Connection) -> bool:
     """Tell whether the database is at a revision that this Copydesk does not know."""
     current = revision(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
-    return current is not None and current not in known
+    return current is not None and current not in known()
 
 
 def migrate(engine: sa.Engine) -> bool:

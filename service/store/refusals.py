@@ -35,3 +35,14 @@ def refusals_since(connection: sa.Connection, since: datetime) -> list[sa.RowMap
         .order_by(count.desc())
     )
     return list(connection.execute(query).mappings())
+
+
+def count_before(connection: sa.Connection, before: datetime) -> int:
+    """How many counts are of hours before a time?"""
+    query = sa.select(sa.func.count()).select_from(refusals).where(refusals.c.hour < before)
+    return int(connection.execute(query).scalar_one())
+
+
+def forget_before(connection: sa.Connection, before: datetime) -> int:
+    """Delete the counts of hours before a time; how many they were."""
+    return connection.execute(sa.delete(refusals).where(refusals.c.hour < before)).rowcount

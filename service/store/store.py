@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -15,6 +17,8 @@ from service.store import checks, connections, migrate
 
 # After these, SQLite's own documentation and our fault runs say: close the connection and open another.
 _SUSPECT = ("disk I/O", "malformed", "full", "readonly", "not a database")
+# Readers look for milliseconds; one that stays longer is told to whoever asked.
+_CUTS, _CUT_PAUSE = 20, 0.1
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,28 @@ class Store:
                 raise
             raise self._unavailable(error) from error
 
+    @contextmanager
+    def read_for_long(self) -> Iterator[sa.Connection]:
+        """One snapshot that stays the same for as long as reading takes; nobody waits for it.
+
+        Raises:
+            StoreUnavailable: the database cannot be read just now.
+        """
+        if self.dialect == "sqlite":
+            with self.read() as connection:
+                yield connection
+            return
+        try:
+            snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            with self.engine.connect().execution_options(**snapshot) as connection:
+                for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                    connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
+                yield connection
+        except (DBAPIError, sa.exc.TimeoutError) as error:
+            if not _is_trouble(error):
+                raise
+            raise self._unavailable(error) from error
+
     def impatient(self) -> Store:
         """The same database through connections that fail at once where another process holds the write lock."""
         url = self.engine.url.render_as_string(hide_password=False)
@@ -73,6 +99,41 @@ class Store:
             connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
         finally:
             connection.close()
+
+    def cut_wal(self) -> bool:
+        """Copy the WAL into the file and cut it to nothing, so that no older page is left in it; SQLite only.
+
+        Returns:
+            False where a reader or writer was in the way all the time.
+
+        Raises:
+            StoreUnavailable: the database cannot be written just now.
+        """
+        for _ in range(_CUTS):
+            busy, *_rest = self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+            if not busy:
+                return True
+            time.sleep(_CUT_PAUSE)
+        return False
+
+    def vacuum(self) -> None:
+        """Write the whole file anew; nobody else writes meanwhile. SQLite only.
+
+        Raises:
+            StoreUnavailable: somebody else reads or writes, or there is no room for the copy.
+        """
+        self._run("VACUUM")
+
+    def _run(self, statement: str) -> tuple[Any, ...]:
+        """Run a statement of SQLite's that must stand outside a transaction; its first row."""
+        connection = self.engine.raw_connection()
+        try:
+            row: tuple[Any, ...] | None = connection.cursor().execute(statement).fetchone()
+        except connections.sqlite3.OperationalError as error:
+            raise self._unavailable(sa.exc.OperationalError(statement, None, error)) from error
+        finally:
+            connection.close()
+        return row or ()
 
     def close(self) -> None:
         """Close every connection; on SQLite the last one out checkpoints the WAL."""
@@ -135,8 +196,12 @@ def _make_file(url: str) -> None:
         raise StoreUnavailable(f"the database cannot be made: {error}") from error
 
 
-def open_kept(url: str) -> Store:
+def open_kept(url: str, *, busy_seconds: float = connections.BUSY_SECONDS) -> Store:
     """Open the database as it is, for looking into it: nothing is made and nothing is migrated.
+
+    Args:
+        url: as `Settings.database_url` normalises it.
+        busy_seconds: how long a SQLite write waits for another's.
 
     Raises:
         StoreUnusable: as `open_store`; also where there is no database yet, or an older one.
@@ -145,7 +210,7 @@ def open_kept(url: str) -> Store:
     checks.check_library(url)
     checks.check_exists(url)
     checks.check_file(url)
-    store = Store(connections.connect(url))
+    store = Store(connections.connect(url, busy_seconds=busy_seconds))
     with _closed_on_trouble(store), store.read() as connection:
         checks.check_database(connection)
         checks.check_migrated(connection)

@@ -22,7 +22,7 @@ from service.intake import Door
 from service.resources import OrderFactory
 from service.settings import Settings
 from service.states import State
-from service.store import Store, queries, subjects
+from service.store import Store, queries, subjects, tombstones
 from service.store.keep import keep
 from service.sweep.telling import ENDS, is_news, topic_of
 
@@ -78,7 +78,10 @@ class Site:
         self.stop.wait(seconds)
 
     def news(self, factories: Sequence[OrderFactory]) -> list[OrderFactory]:
-        """Those of which we do not know how they stand, in their order."""
+        """Those of which we do not know how they stand, in their order; what was erased is no news any more."""
+        with self.store.read() as connection:
+            erased = tombstones.known(connection, {one.subject for one in factories})
+        factories = [one for one in factories if one.subject not in erased]
         known = self.states([one.subject for one in factories])
         keys = {one.subject: self._key(one) for one in factories if one.status in ENDS}
         with self.store.read() as connection:

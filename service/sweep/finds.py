@@ -12,7 +12,7 @@ from service.incidents import Occurrence, lasted
 from service.outcomes import alert
 from service.resources import OrderFactory, Subscription, factory_of
 from service.resources.reference import LARGEST_PAGE
-from service.store import incidents, queries
+from service.store import incidents, queries, tombstones
 from service.store.record import plan
 from service.sweep.feeding import Site, arrival, feed
 from service.sweep.paging import ENDPOINT, INCLUDE
@@ -51,6 +51,9 @@ def look(site: Site) -> Found:
     stuck = {one.subject: _since(one, now) for one in seen if is_stuck(one, before)}
     absent = {f"order_subscriptions/{one.id}": _due(one, now) for one in _overdue(site, now)}
     with site.store.write() as connection:
+        for subject in tombstones.known(connection, {*stuck, *absent}):
+            stuck.pop(subject, None)
+            absent.pop(subject, None)
         incidents.align(connection, STUCK, stuck, now, ACTOR)
         incidents.align(connection, ABSENT, absent, now, ACTOR)
     return Found(tuple(sorted(stuck)), tuple(missing), tuple(sorted(absent)), events)

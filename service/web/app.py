@@ -14,7 +14,11 @@ from service.intake.refusals import Refusals
 from service.router import Router
 from service.settings import Settings
 from service.store import open_store
-from service.web.access import access, refused
+from service.web.access import access
+from service.web.api import answers
+from service.web.api.problems import Problem
+from service.web.api.records import Records
+from service.web.api.routes import api
 from service.web.doors import Doors
 from service.web.health import health
 from service.web.services import Services
@@ -62,16 +66,26 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
     writer = Writer(store) if max_batch is None else Writer(store, max_batch=max_batch)
     refusals = Refusals(store, doors.door.keys)
     doors.tell(refusals)
-    Services(store, quick, doors, writer, refusals, Guard(quick, refusals.count_access)).belong_to(app)
+    guard, records = Guard(quick, refusals.count_access), Records.of(settings, store)
+    Services(store, quick, doors, writer, refusals, guard, records).belong_to(app)
     app.register_blueprint(webhook)
     app.register_blueprint(health)
     app.register_blueprint(access)
+    app.register_blueprint(api)
     app.register_error_handler(RequestRefused, lambda refusal: _plain(refusal.status))
-    app.register_error_handler(AccessRefused, refused)
-    app.register_error_handler(HTTPException, lambda error: _plain(error.code or 500, error))
+    app.register_error_handler(AccessRefused, answers.not_let_in)
+    app.register_error_handler(Problem, answers.refuse)
+    app.register_error_handler(HTTPException, _unanswered)
     app.before_request(_name_request)
     app.after_request(_close)
     return app
+
+
+def _unanswered(error: HTTPException) -> Response:
+    """No such address, another method, or a fault of ours: in the words of whoever asks."""
+    if request.path.startswith("/api/") or request.path == "/api":
+        return answers.of_http(error)
+    return _plain(error.code or 500, error)
 
 
 def _plain(status: int, error: HTTPException | None = None) -> Response:

@@ -10,6 +10,7 @@ from service.access import Guard
 from service.intake import Writer
 from service.intake.refusals import Refusals
 from service.store import Store
+from service.web.api.records import Records
 from service.web.doors import Doors
 
 _NAME = "copydesk"
@@ -29,6 +30,7 @@ class Services:
     writer: Writer
     refusals: Refusals
     guard: Guard
+    records: Records
 
     def belong_to(self, app: Flask) -> None:
         """Let the routes of an application find them."""
@@ -46,5 +48,6 @@ class Services:
         self.writer.close()
         self.guard.close()
         self.refusals.close()
+        self.records.close()
         self.quick.close()
         self.store.close()

@@ -186,7 +186,8 @@ def erase(store: Store, subject: str, now: datetime) -> None:
         for row in there:
             hidden = {"subject": "erased/1", "actor": actor_class(row["actor"]), "detail": "{}", "salt": None}
             connection.execute(sa.update(audit_entries).where(audit_entries.c.id == row["id"]).values(hidden))
-        for table in (events, transitions, states, follow_ups):
+        connection.execute(sa.delete(states).where(states.c.subject == subject))
+        for table in (events, transitions, follow_ups):
             connection.execute(sa.update(table).where(table.c.subject == subject).values(subject="erased/1"))
         _take_bytes(connection, gone)
         told = {"deliveries": ranges.spell(gone), "entries": ranges.spell(r["id"] for r in there), "basis": "request"}

@@ -56,7 +56,7 @@ def is_told(table: str, column: str, row: dict[str, Any]) -> bool:
     """Whether the trail still tells this column of a row: what was erased is not told."""
     if table == "follow_ups" and column == "changed_at":
         return row["status"] != "queued"
-    if table in ("events", "transitions", "states") and row["subject"].startswith("erased/"):
+    if table in ("events", "transitions") and row["subject"].startswith("erased/"):
         return column == "subject"
     if table == "deliveries" and column in ("topic", "origin", "received_at", "reason", "size", "key_fingerprint"):
         # The entries of those whose subject was erased tell nothing of them; the bytes are gone with it.

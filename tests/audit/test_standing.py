@@ -20,8 +20,9 @@ from service.merkle.notes import Head, Signer, sign
 from service.settings import Settings
 from service.store import Store, log, open_store
 from service.store.schema import audit_entries
+from service.store.texts import forget_text
 from tests.audit.book import KEY, LAST, NAME, NEXT, NOW, check, current, keys, places, unplaced, write
-from tests.rows import rows
+from tests.rows import allow_deletion, rows
 
 
 def settings(elsewhere: Path | None, *keys: Signer) -> Settings:
@@ -154,19 +155,50 @@ def test_an_epoch_is_opened_with_everything_before_it_as_it_was(store: Store, el
     assert keys(store) == [(KEY.verifier.text, 1, 4, 2, 3), (NEXT.verifier.text, 2, 4, None, None)]
 
 
-def test_a_database_that_is_put_back_while_a_worker_runs_is_noticed(store: Store) -> None:
-    """Such as by a failover to a standby that had less: nothing is sequenced until another epoch is open."""
+@pytest.mark.parametrize("later", [0, 20])
+def test_a_database_that_is_put_back_while_a_worker_runs_is_noticed(store: Store, later: int) -> None:
+    """Such as by a failover to a standby that had less, also where another worker has sequenced more since."""
     write(store, 5)
-    keeper = Keeper(settings(None), store)
+    keeper, other = (Keeper(settings(None), store) for _ in range(2))
     assert keeper.sequence() == 6
+    write(store, 3)
+    assert keeper.sequence() == 3
     assert keeper.sequence() == 0
-    with store.write() as connection:
-        connection.execute(sa.text("UPDATE audit_logs SET size = 4, frontier = :peak"), {"peak": b"\x07" * 32})
+    lose_leaves(store, 6)
+    if later:
+        write(store, later)
+        assert other.sequence() == later
     write(store, 1)
     assert keeper.sequence() == 0
     assert unplaced(store) == 1
     epochs.open_next(store, [], None, NOW, "operator somebody", "failover")
     assert keeper.sequence() == 1
+
+
+def lose_leaves(store: Store, size: int) -> None:
+    """Put the log back to a smaller size, as a standby that had less would show it."""
+    with store.write() as connection:
+        allow_deletion(connection)
+        gone = (
+            connection.execute(sa.select(audit_entries.c.id).where(audit_entries.c.leaf_index >= size)).scalars().all()
+        )
+        forget_text(connection, gone)
+        connection.execute(sa.delete(audit_entries).where(audit_entries.c.id.in_(gone)))
+        current_ = log.newest(connection)
+        assert current_ is not None
+        log.advance(connection, current_, log.frontier_at(connection, 1, size), None, NOW)
+
+
+def test_two_workers_see_one_log_go_on(store: Store) -> None:
+    """In turns, past many leaves, and into another epoch."""
+    keepers = [Keeper(settings(None), store) for _ in range(2)]
+    for number in range(6):
+        write(store, number * 7 + 1)
+        assert keepers[number % 2].sequence() == number * 7 + (2 if number == 0 else 1)
+    epochs.open_next(store, [], None, NOW, "operator somebody", "moved")
+    write(store, 1)
+    assert [keeper.sequence() for keeper in keepers] == [1, 0]
+    check(store, KEY)
 
 
 def test_a_keeper_publishes_when_it_is_time_and_not_behind(store: Store, elsewhere: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -211,3 +212,15 @@ def test_an_entry_that_was_erased_without_saying_so_is_found(copied: Store) -> N
         hidden = {"salt": None, "detail": "{}", "subject": "erased/7"}
         connection.execute(sa.update(audit_entries).where(audit_entries.c.id == row["id"]).values(hidden))
     assert verified(copied).violations[0].where == f"audit_entries {row['id']}"
+
+
+def test_an_entry_that_was_passed_over_is_found(copied: Store) -> None:
+    """V8: one that never got its place, while entries that are a minute younger have theirs."""
+    record.let_in(copied, BEGAN, ("orders.place", record.order("PassedOver")))
+    with tampering(copied) as connection:
+        places = {"epoch": None, "leaf_index": None}
+        newest = sa.select(sa.func.max(audit_entries.c.id)).scalar_subquery()
+        later = BEGAN + timedelta(minutes=5)
+        connection.execute(sa.update(audit_entries).where(audit_entries.c.id == newest - 2).values(at=later))
+        connection.execute(sa.update(audit_entries).where(audit_entries.c.id == newest).values(places))
+    assert "V8" in {one.check for one in verified(copied, limit=100).violations}

@@ -158,7 +158,7 @@ def test_a_bundle_of_some_entries_proves_their_places(place: Path) -> None:
 
 
 def test_two_processes_find_what_one_finds(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.audit.verification.verifying._SMALL", 0)
+    monkeypatch.setattr("service.audit.verification.processes._SMALL", 0)
     assert audit("verify", place / "copydesk.db", "--key", KEY.verifier.text).exit_code == 0
     store = open_store(f"sqlite:///{place}/copydesk.db")
     with tampering(store) as connection:

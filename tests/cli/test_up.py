@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import signal
@@ -35,6 +36,10 @@ def test_a_first_look_shows_what_it_promises(tmp_path: Path) -> None:
     shown = subprocess.run(commands[1], shell=True, cwd=tmp_path, env=environment(), capture_output=True, check=False)  # noqa: S602
     assert (shown.returncode, shown.stderr) == (0, b"")
     assert b"settle_source_order planned" in shown.stdout
+    signed = subprocess.run(
+        command("audit", "log", "--json"), cwd=tmp_path, env=environment(), capture_output=True, check=True
+    )
+    assert "localhost/first-look" in json.loads(signed.stdout)["head"]
     assert _left_behind(tmp_path) == []
     assert not (tmp_path / SETTINGS_FILE).exists()
 

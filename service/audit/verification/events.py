@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from service.audit.verification import payloads
@@ -20,7 +21,7 @@ DELIVERY = (
     *("key_fingerprint", "body", "headers", "salt", "data_key"),
 )
 _PROVED = DELIVERY[: DELIVERY.index("body")]
-_PAYLOAD = tuple(DELIVERY.index(name) for name in payloads.COLUMNS)
+_payload = itemgetter(*map(DELIVERY.index, payloads.COLUMNS))
 TRANSITION = ("event_id", "subject", "from_status", "to_status", "at", "applied", "recorded_at")
 _MOVES = {"state.changed": 1, "state.superseded": 0, "state.confirmed": 0}
 # Who tells of a transition even where nothing was moved by it.
@@ -40,10 +41,9 @@ def judge(reader: Reader, low: int, high: int, bytes_of: Bytes) -> Iterator[Find
         reader.rows(TRANSITION, "transitions", where.format("event_id") + ", id", bounds),
     )
     for id_, (entries, kept, deliveries, transitions) in side_by_side(*streams):
-        told = [Told._make(row) for row in entries]
         story = Story(id_)
-        for one in told:
-            story.take(one)
+        for row in entries:
+            story.take(Told._make(row))
         yield from story.compare_event(kept)
         yield from compare_deliveries(story.deliveries, deliveries, story.sealed, bytes_of)
         yield from story.compare_transitions(transitions)
@@ -168,17 +168,17 @@ def compare_deliveries(
     """
     missing = dict(told)
     for row in kept:
-        where = f"deliveries {row[1]}"
         should = missing.pop(row[8], None)
         if should is None:
+            where = f"deliveries {row[1]}"
             yield Finding(
                 "V7", where, "no entry of the trail tells of it as it is: its commitment or its event differs"
             )
             continue
         if not should == row[:10]:  # noqa: SIM201 - the one that is told may be equal to anything
-            yield from differences("V7", where, _PROVED, should, row[:10])
-        if problem := bytes_of(tuple(row[place] for place in _PAYLOAD), sealed.get(row[8])):
-            yield Finding("V6", where, problem)
+            yield from differences("V7", f"deliveries {row[1]}", _PROVED, should, row[:10])
+        if problem := bytes_of(_payload(row), sealed.get(row[8])):
+            yield Finding("V6", f"deliveries {row[1]}", problem)
     for one in missing.values():
         name = "whose entries were erased" if one[1] is UNTOLD else str(one[1])
         yield Finding("V7", f"deliveries {name}", "the trail tells of it, and the row is gone or is another event's")

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from service.audit.bundle import LEAVES, Manifest
 from service.audit.published import Published, heads_in
 from service.audit.verification import bundles, heads, log_rows, planning
+from service.audit.verification.backlog import passed_over
 from service.audit.verification.entries import Chunk
 from service.audit.verification.findings import Finding, Report
 from service.audit.verification.heads import Outside
 from service.audit.verification.log_rows import LogRow, LogRows
 from service.audit.verification.places import Place, Reader, opened
+from service.audit.verification.processes import spread
 from service.audit.verification.roots import Roots
-from service.audit.verification.tasks import Done, Task, Worker, begin, run
+from service.audit.verification.tasks import Done, Task
 from service.audit.verification.trust import Trust, heads_of
-from service.errors import EvidenceUnreadable
 from service.merkle.notes import Verifier
 
-# An entry that has no place so long after others got theirs was passed over.
-PASSED_OVER = timedelta(seconds=60)
-# Fewer entries than this are verified before other processes have begun.
-_SMALL = 20_000
-
-# What `Worker` takes.
-Args = tuple[Place, tuple[str, ...], str | None]
 Progress = Callable[[int, int], None]
 
 
@@ -120,7 +110,7 @@ class _Run:
                 self._take(done)
             self._heads(rows)
             if self._whole:
-                self._passed_over(reader)
+                passed_over(reader, self._waiting, self.report, self._wish.limit)
             else:
                 reason = "the bundle holds a part of the record only"
                 self.report.skipped |= {"V6": reason, "V7": reason, "V8": reason}
@@ -171,7 +161,7 @@ class _Run:
         """Do the parts, the greatest first, and tell how far it has come."""
         total, so_far = sum(task.weight for task in tasks), 0
         args = (place, self._wish.encryption_keys, self._leaves_file)
-        for done in _all(args, sorted(tasks, key=lambda task: -task.weight), self._wish.processes, total):
+        for done in spread(args, sorted(tasks, key=lambda task: -task.weight), self._wish.processes, total):
             so_far += done.task.weight
             if self._progress:
                 self._progress(so_far, total)
@@ -236,57 +226,10 @@ class _Run:
                 "no head from outside was given, so an older copy of everything would not be noticed: --checkpoints"
             )
 
-    def _passed_over(self, reader: Reader) -> None:
-        if not self._waiting:
-            return
-        (placed,) = next(
-            reader.rows(
-                ("at",), "audit_entries", "WHERE leaf_index IS NOT NULL ORDER BY epoch DESC, leaf_index DESC LIMIT 1"
-            ),
-            (None,),
-        )
-        (newest,) = next(reader.rows(("at",), "audit_entries", "ORDER BY id DESC LIMIT 1"), (None,))
-        old = [at for at in self._waiting if placed and _time(placed) - _time(at) > PASSED_OVER]
-        if old:
-            reason = f"{len(old)} entries since {min(old)} have no place, and later ones have theirs"
-            self._add(Finding("V8", "audit_entries", reason))
-        elif newest and _time(newest) - _time(min(self._waiting)) > PASSED_OVER:
-            self.report.gaps.append(f"{len(self._waiting)} entries since {min(self._waiting)} wait for their place")
-        else:
-            self.report.notes.append(f"{len(self._waiting)} new entries wait for their place in the log")
-
     def _add(self, finding: Finding) -> None:
         self.report.add([finding], self._wish.limit)
-
-
-def _all(args: Args, tasks: Sequence[Task], processes: int, total: int) -> Iterator[Done]:
-    if processes == 1 or total < _SMALL:
-        yield from _here(args, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, begin, args) as pool:
-        try:
-            for future in as_completed([pool.submit(run, task) for task in tasks]):
-                yield future.result()
-        except BrokenProcessPool:
-            raise EvidenceUnreadable("a process of the verification died; is there memory left?") from None
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _here(args: Args, tasks: Iterable[Task]) -> Iterator[Done]:
-    worker = Worker(*args)
-    try:
-        for task in tasks:
-            yield worker.run(task)
-    finally:
-        worker.close()
 
 
 def _logs_of(manifest: Manifest) -> list[LogRow]:
     made = manifest.made_at
     return [LogRow(one.epoch, one.origin, one.size, b"", None, made, made, None) for one in manifest.epochs]
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)

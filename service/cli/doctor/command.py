@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from service import settings
 from service.cli.commands import FOUND_TROUBLE
-from service.cli.doctor import access, database, installation, log, network, webhooks, work
+from service.cli.doctor import access, database, installation, log, network, privacy, webhooks, work
 from service.cli.doctor.findings import Check, Finding, Patient, fail
 from service.cli.output import Column, as_json, print_json, print_table
 from service.errors import ConfigurationError, CopydeskError, StoreError
@@ -33,6 +33,8 @@ CHECKS = (
     Check("wal", database.wal, "store"),
     Check("integrity", database.integrity, "store"),
     Check("keys", webhooks.keys, "store"),
+    Check("payloads", privacy.payloads, "store"),
+    Check("holds", privacy.held, "store"),
     Check("rotations", webhooks.rotations, "store"),
     Check("worker", work.worker, "store"),
     Check("follow-ups", work.follow_ups, "store"),

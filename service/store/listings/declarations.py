@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.errors import BadFilter
+from service.resources import FACTORY_TYPES
 from service.store import schema
 from service.store.listings.listing import Listing
 from service.store.listings.words import (
@@ -137,6 +138,25 @@ STATES = Listing(
     order="-seen_at",
 )  # fmt: skip
 
+FACTORIES = Listing(
+    "factories",
+    schema.factories,
+    tuple(column.name for column in schema.factories.c if column.name != "place"),
+    "updated_at",
+    {
+        "subject": Subject(_own),
+        "kind": Exact("type", FACTORY_TYPES),
+        "status": Exact("status"),
+        "mode": Exact("mode", _MODES),
+        "event": Number("event_id"),
+        **_times("updated_at"),
+    },
+    ("kind", "status", "mode"),
+    key="subject",
+    order="subject",
+    flags=frozenset(column.name for column in schema.factories.c if isinstance(column.type, sa.Boolean)),
+)
+
 FOLLOW_UPS = Listing(
     "follow_ups",
     schema.follow_ups,
@@ -222,7 +242,7 @@ INCIDENTS = Listing(
 LISTINGS: Mapping[str, Listing] = MappingProxyType({
     listing.name: listing
     for listing in (
-        EVENTS, DELIVERIES, TRANSITIONS, STATES, FOLLOW_UPS, ATTEMPTS, AUDIT_ENTRIES, INCIDENTS,
+        EVENTS, DELIVERIES, TRANSITIONS, STATES, FACTORIES, FOLLOW_UPS, ATTEMPTS, AUDIT_ENTRIES, INCIDENTS,
     )
 })  # fmt: skip
 

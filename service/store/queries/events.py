@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from service.store.schema import events as table
 from service.store.schema import transitions
+from service.store.tombstones import TYPE, remarked
 
 # Spelt as in the partial index: a bound value would keep SQLite from using it.
 _IS_FAILED = sa.text("result = 'failed'")
@@ -103,15 +104,19 @@ def _event(row: sa.Row[tuple[object, ...]]) -> EventRow:
 
 
 def known_keys(connection: sa.Connection, keys: Collection[bytes]) -> set[bytes]:
-    """Which of these events are kept?"""
-    query = sa.select(table.c.key).where(table.c.key.in_(sorted(keys)))
-    return {bytes(key) for key in connection.execute(query).scalars()}
+    """Which of these events are kept, be it only that they were erased?"""
+    now = remarked(connection, keys)
+    query = sa.select(table.c.key).where(table.c.key.in_(sorted({*keys, *now.values()})))
+    found = {bytes(key) for key in connection.execute(query).scalars()}
+    return {key for key in keys if key in found or now.get(key) in found}
 
 
 def heard_between(connection: sa.Connection, begin: datetime, end: datetime) -> list[tuple[bytes, str, str]]:
-    """Which events did a webhook tell first in this time? Their key, topic and subject."""
+    """Which events did a webhook tell first in this time? Their key, topic and subject; without those erased."""
     query = sa.select(table.c.key, table.c.topic, table.c.subject).where(
-        table.c.origin == "webhook", table.c.first_seen_at.between(begin, end)
+        table.c.origin == "webhook",
+        table.c.first_seen_at.between(begin, end),
+        table.c.subject.not_like(f"{TYPE}/%"),
     )
     return [(bytes(key), topic, subject) for key, topic, subject in connection.execute(query.order_by(table.c.id))]
 

@@ -8,6 +8,8 @@ derived from them.
 from service.store.schema.access import api_tokens
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
+from service.store.schema.factories import HERE, factories
+from service.store.schema.privacy import holds, tombstone_keys, tombstones
 from service.store.schema.trail import (
     audit_entries,
     audit_keys,
@@ -31,6 +33,7 @@ BESIDE = (
 __all__ = [
     "APPLICATION_ID",
     "BESIDE",
+    "HERE",
     "Instant",
     "api_tokens",
     "attempts",
@@ -40,7 +43,9 @@ __all__ = [
     "checkpoints",
     "deliveries",
     "events",
+    "factories",
     "follow_ups",
+    "holds",
     "incident_subjects",
     "incidents",
     "insert",
@@ -50,6 +55,8 @@ __all__ = [
     "spends",
     "states",
     "told_runs",
+    "tombstone_keys",
+    "tombstones",
     "transitions",
     "watermarks",
     "webhook_rotations",

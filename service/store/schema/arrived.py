@@ -67,6 +67,8 @@ deliveries = table(
     one_of("verdict", "event", "redelivery", "quarantine", "deferred"),
     one_of("origin", "webhook", "sweep"),
     Index("ix_deliveries_event_id", "event_id"),
+    # The oldest bytes that are kept: retention begins there.
+    Index("ix_deliveries_kept", "received_at", **where("body IS NOT NULL")),
     Index("ix_deliveries_topic", "topic"),
     Index("ix_deliveries_received_at", "received_at"),
     Index("ix_deliveries_redelivered", "id", **where("verdict = 'redelivery'")),

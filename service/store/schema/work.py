@@ -26,6 +26,7 @@ follow_ups = table(
     Column("result", Text),
     one_of("status", "planned", "queued", "running", "attempting", "done", "left", "refused", "dead"),
     Index("ix_follow_ups_subject", "subject"),
+    Index("ix_follow_ups_event_id", "event_id"),
     Index("ix_follow_ups_planned_at", "planned_at"),
     Index(
         "ix_follow_ups_open",

@@ -108,6 +108,27 @@ def upgrade() -> None:
         batch_op.create_index("ix_events_topic", ["topic"], unique=False)
 
     op.create_table(
+        "holds",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("placed_by", sa.Text(), nullable=False),
+        sa.Column("placed_at", service.store.schema.columns.Instant(), nullable=False),
+        sa.Column("released_by", sa.Text(), nullable=True),
+        sa.Column("released_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_holds_standing",
+            ["subject"],
+            unique=True,
+            sqlite_where=sa.text("released_at IS NULL"),
+            postgresql_where=sa.text("released_at IS NULL"),
+        )
+
+    op.create_table(
         "refusals",
         sa.Column("hour", service.store.schema.columns.Instant(), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
@@ -128,6 +149,23 @@ def upgrade() -> None:
     with op.batch_alter_table("spends", schema=None) as batch_op:
         batch_op.create_index("ix_spends_at", ["at"], unique=False)
 
+    op.create_table(
+        "tombstone_keys",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tombstone_keys")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "tombstones",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.Column("basis", sa.Text(), nullable=False),
+        sa.Column("erased_at", service.store.schema.columns.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tombstones")),
+        sa.UniqueConstraint("mark", name=op.f("uq_tombstones_mark")),
+        sqlite_strict=True,
+    )
     op.create_table(
         "watermarks",
         sa.Column("name", sa.Text(), nullable=False),
@@ -243,6 +281,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("verdict IN ('quarantine', 'deferred')"),
         )
         batch_op.create_index("ix_deliveries_event_id", ["event_id"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_kept",
+            ["received_at"],
+            unique=False,
+            sqlite_where=sa.text("body IS NOT NULL"),
+            postgresql_where=sa.text("body IS NOT NULL"),
+        )
         batch_op.create_index("ix_deliveries_received_at", ["received_at"], unique=False)
         batch_op.create_index(
             "ix_deliveries_redelivered",
@@ -259,6 +304,65 @@ def upgrade() -> None:
             postgresql_where=sa.text("origin = 'sweep'"),
         )
         batch_op.create_index("ix_deliveries_topic", ["topic"], unique=False)
+
+    op.create_table(
+        "factories",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("started_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("completed_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("failed_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("errors_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("place_target_order", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reuse_wallet", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("cancel_source_order", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("apply_promotions", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("skip_errors", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("ignore_invalid_coupon", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("updated_at", service.store.schema.columns.Instant(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("reference_origin", sa.Text(), nullable=True),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("organization", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("place", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_factories_event_id")),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_factories")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("factories", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_factories_created_at",
+            ["created_at", "id", "subject", "type"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index("ix_factories_id", ["id"], unique=False)
+        batch_op.create_index(
+            "ix_factories_status",
+            ["status", "type", "updated_at", "subject"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_type",
+            ["type", "subject", "status", "updated_at", "created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_updated_at",
+            ["updated_at", "id", "subject", "type", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
 
     op.create_table(
         "follow_ups",
@@ -287,6 +391,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("follow_ups", schema=None) as batch_op:
+        batch_op.create_index("ix_follow_ups_event_id", ["event_id"], unique=False)
         batch_op.create_index(
             "ix_follow_ups_open",
             ["due_at"],

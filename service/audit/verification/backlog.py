@@ -1,0 +1,42 @@
+"""V8: no entry was passed over while later ones got their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from service.audit.verification.findings import Finding, Report
+from service.audit.verification.places import Reader
+
+# An entry that has no place so long after others got theirs was passed over.
+PASSED_OVER = timedelta(seconds=60)
+_NEWEST = "ORDER BY id DESC LIMIT 1"
+_LAST = "WHERE leaf_index IS NOT NULL ORDER BY epoch DESC, leaf_index DESC LIMIT 1"
+
+
+def passed_over(reader: Reader, waiting: Sequence[str], report: Report, limit: int) -> None:
+    """Tell of the entries that wait for their place: a violation, a gap, or nothing unusual.
+
+    Args:
+        reader: the record.
+        waiting: when each of them was written.
+        report: where it is told.
+        limit: violations to name.
+    """
+    if not waiting:
+        return
+    (placed,) = next(reader.rows(("at",), "audit_entries", _LAST), (None,))
+    (newest,) = next(reader.rows(("at",), "audit_entries", _NEWEST), (None,))
+    first = min(waiting)
+    old = [at for at in waiting if placed and _time(placed) - _time(at) > PASSED_OVER]
+    if old:
+        reason = f"{len(old)} entries since {first} have no place, and later ones have theirs"
+        report.add([Finding("V8", "audit_entries", reason)], limit)
+    elif newest and _time(newest) - _time(first) > PASSED_OVER:
+        report.gaps.append(f"{len(waiting)} entries since {first} wait for their place")
+    else:
+        report.notes.append(f"{len(waiting)} new entries wait for their place in the log")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

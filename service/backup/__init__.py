@@ -1,0 +1,1 @@
+"""Backups: one format for both databases, a SQLite file of our own schema with a manifest beside it."""

@@ -1,0 +1,1 @@
+"""The commands that protect what is kept: erase, retention, hold."""

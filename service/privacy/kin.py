@@ -1,0 +1,67 @@
+"""Who belongs together: an order, its copies, the orders these made, and their subscription are of one customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from service.resources import FACTORY_TYPES
+from service.store.schema import states
+
+Item = TypeVar("Item")
+# As many values as both databases bind in one statement without thinking.
+_TOGETHER = 500
+_LINKS = {
+    "source_order_id": "orders",
+    "target_order_id": "orders",
+    "order_subscription_id": "order_subscriptions",
+}
+
+
+def some_at_once(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """The same in pieces that fit into a statement."""
+    listed = list(items)
+    yield from (listed[first : first + _TOGETHER] for first in range(0, len(listed), _TOGETHER))
+
+
+def kin(connection: sa.Connection, subjects: Iterable[str]) -> list[str]:
+    """These subjects and all that are linked with them, over any number of links, by name.
+
+    What one person asks to have erased is not one row of Commerce Layer's: a body about a copy holds its orders, and a
+    target order holds the address of its source.
+    """
+    found: set[str] = set()
+    frontier = set(subjects)
+    while frontier:
+        found |= frontier
+        frontier = (_named_by(connection, frontier) | _naming(connection, frontier)) - found
+    return sorted(found)
+
+
+def _named_by(connection: sa.Connection, subjects: set[str]) -> set[str]:
+    """The orders and subscriptions that copies name."""
+    columns = [states.c[name] for name in _LINKS]
+    rows = (
+        row
+        for some in some_at_once(s for s in subjects if s.startswith(FACTORY_TYPES))
+        for row in connection.execute(sa.select(*columns).where(states.c.subject.in_(some)))
+    )
+    return {f"{type_}/{id_}" for row in rows for type_, id_ in zip(_LINKS.values(), row, strict=True) if id_}
+
+
+def _naming(connection: sa.Connection, subjects: set[str]) -> set[str]:
+    """The copies that name orders and subscriptions; one query for each column, since each has an index of its own."""
+    return {
+        subject
+        for column, type_ in _LINKS.items()
+        for some in some_at_once(_ids(subjects, type_))
+        for subject in connection.execute(
+            sa.select(states.c.subject).where(states.c[column].in_(some), states.c[column].is_not(None))
+        ).scalars()
+    }
+
+
+def _ids(subjects: set[str], type_: str) -> Sequence[str]:
+    return sorted(s.partition("/")[2] for s in subjects if s.partition("/")[0] == type_)

@@ -1,0 +1,148 @@
+"""What is our own is listed, counted, joined and paged by the same conventions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.incidents import Occurrence
+from service.store import incidents
+from service.store.keep import keep
+from service.store.schema import attempts, follow_ups
+from service.web.api.catalogue import OFFERS
+from tests.bodies import NOON, NOW, arrival, copy, order
+from tests.web.api.conftest import Desk
+
+LISTED = sorted(type_ for type_, offer in OFFERS.items() if offer.listed)
+ID = "XAyRWNUzyN"
+
+
+@pytest.fixture
+def told(desk: Desk) -> Desk:
+    """A desk with a row of everything: a failed copy, its alert and its try, an incident."""
+    told = [
+        ("order_copies.create", copy(ID, "pending", updated_at="2026-03-02T09:00:00.000Z")),
+        (
+            "order_copies.fail",
+            copy(ID, "failed", errors_count=1, errors_log={"status": ["no"]}, source_order="OrdrOneeee"),
+        ),
+        ("order_copies.fail", copy(ID, "failed", errors_count=1, updated_at=NOON)),
+    ]
+    with desk.store.write() as connection:
+        keep(connection, [arrival(topic, body, NOW + timedelta(seconds=n)) for n, (topic, body) in enumerate(told)])
+        follow_up = connection.execute(sa.select(sa.func.min(follow_ups.c.id))).scalar_one()
+        row: dict[str, Any] = {"follow_up_id": follow_up, "number": 1, "start": 1, "worker": "w", "started_at": NOW}
+        connection.execute(sa.insert(attempts).values(row))
+        incidents.align(
+            connection, Occurrence("stuck", "order_factories", "stuck", ""), {f"order_copies/{ID}": "since"}, NOW, "w"
+        )
+    return desk
+
+
+def test_every_list_and_everything_on_it_has_its_address_and_its_relations(told: Desk) -> None:
+    """Each resource is the same by itself as in its list, and every link of it leads somewhere."""
+    for type_ in LISTED:
+        document = told.read(f"/api/{type_}?page[size]=25")
+        if type_ == "recurring_order_copies":
+            assert document["data"] == []
+            continue
+        assert document["meta"]["record_count"] == len(document["data"]) > 0, type_
+        one = document["data"][0]
+        alone = told.read(one["links"]["self"].removeprefix("http://localhost"))["data"]
+        alone["attributes"].pop("payload", None)
+        assert {**alone, "meta": None} == {**one, "meta": None}
+        for relation in one["relationships"].values():
+            for link in relation["links"].values():
+                told.read(link.removeprefix("http://localhost"))
+
+
+def test_the_relations_of_an_event_are_those_that_name_it(told: Desk) -> None:
+    (event,) = told.read("/api/events?filter[q][name_eq]=order_copies.fail&include=deliveries,transitions,follow_ups")[
+        "data"
+    ]
+    assert event["attributes"]["deliveries_count"] == 2
+    linked = {name: one["data"] for name, one in event["relationships"].items() if "data" in one}
+    assert [len(linked[name]) for name in ("deliveries", "transitions", "follow_ups")] == [2, 1, 1]
+    at = f"/api/events/{event['id']}"
+    assert told.ids(f"{at}/deliveries?sort=id") == [one["id"] for one in linked["deliveries"]]
+    assert told.ids(f"/api/deliveries?filter[q][event_id_eq]={event['id']}&filter[q][verdict_eq]=redelivery") == [
+        linked["deliveries"][1]["id"]
+    ]
+    (follow_up,) = told.read(f"{at}/follow_ups?include=attempts,event")["included"][:1]
+    assert follow_up["type"] == "attempts"
+    assert told.ids(f"/api/follow_ups/{linked['follow_ups'][0]['id']}/audit_entries") != []
+
+
+def test_a_payload_is_masked_unless_somebody_says_why(told: Desk) -> None:
+    body = copy("Personalll", metadata={"name": "Somebody"}, customer_email="somebody@example.org")
+    told.tell("order_copies.complete", body)
+    (id_,) = told.ids("/api/deliveries?page[size]=1")
+
+    masked = told.ask(f"/api/deliveries/{id_}").data
+    assert b"omebody" not in masked
+    assert b"Personalll" in masked
+    assert "payload" not in told.read("/api/deliveries")["data"][0]["attributes"]
+    listed = told.read("/api/deliveries?page[size]=1&fields[deliveries]=payload")["data"][0]["attributes"]
+    assert listed["payload"]["data"]["id"] == "Personalll"
+    shown = told.read(f"/api/deliveries/{id_}?unmask=true&reason=why", "act")["data"]["attributes"]["payload"]
+    assert shown["data"]["attributes"]["customer_email"] == "somebody@example.org"
+
+
+def test_pages_behind_an_id_do_not_jump_when_rows_are_added(told: Desk) -> None:
+    """New rows come at the beginning, and move none to a page that was not read yet."""
+    everything = told.ids("/api/audit_entries?page[size]=25")
+    found = told.ids("/api/audit_entries?page[size]=2")
+    path: str | None = f"/api/audit_entries?page[after]={found[-1]}&page[size]=2"
+    while path:
+        told.tell("orders.place", order(f"Order{len(found)}"))
+        document = told.read(path)
+        found += [one["id"] for one in document["data"]]
+        path = document["links"].get("next", "").removeprefix("http://localhost")
+
+    assert found == everything
+
+
+def test_words_and_facets_are_those_of_the_commands(told: Desk) -> None:
+    assert told.ids("/api/events?filter[topic]=order_copies.fail") == ["2"]
+    assert len(told.ids("/api/audit_entries?filter[subject]=orders/OrdrOneeee")) > 2
+    assert told.ids("/api/audit_entries?filter[action]=follow_up") == told.ids(
+        "/api/audit_entries?filter[q][action_start]=follow_up."
+    )
+    assert told.ids("/api/audit_entries?filter[text]=nowhere") == []
+    facets = told.read("/api/events?facets=topic,result&page[size]=1")["meta"]["facets"]
+    assert facets["topic"] == [{"value": "order_copies.create", "count": 1}, {"value": "order_copies.fail", "count": 1}]
+    assert facets["result"] == [{"value": "handled", "count": 2}]
+
+
+def test_an_incident_says_whom_it_affects(told: Desk) -> None:
+    (incident,) = told.read("/api/incidents?filter[q][status_eq]=open")["data"]
+
+    affected = incident["attributes"]["affected"]
+    assert [(one["subject"], one["count"], one["cured_at"]) for one in affected] == [(f"order_copies/{ID}", 1, None)]
+    assert affected[0]["first_seen_at"].endswith("Z")
+
+
+def test_a_timeline_tells_everything_about_a_subject_page_by_page(told: Desk) -> None:
+    path: str | None = f"/api/timeline/order_copies/{ID}?page[size]=3"
+    found: list[Any] = []
+    while path:
+        document = told.read(path)
+        assert len(document["data"]) <= 3
+        found += document["data"]
+        path = document["links"].get("next", "").removeprefix("http://localhost")
+
+    kinds = {one["attributes"]["kind"] for one in found}
+    assert {"delivery", "transition", "follow_up", "attempt", "incident"} <= kinds
+    times = [one["attributes"]["at"] for one in found]
+    assert times == sorted(times, reverse=True)
+    assert len({one["id"] for one in found}) == len(found)
+    for one in found:
+        told.read(one["relationships"]["row"]["links"]["related"].removeprefix("http://localhost"))
+    of_order = told.read("/api/timeline/orders/OrdrOneeee?page[size]=25")["data"]
+    assert len(of_order) == len(found)
+    assert told.refused("/api/timeline/orders/Nobody", 404)
+    assert told.refused("/api/timeline/skus_/x")["code"] == "INVALID_ID"
+    assert told.refused(f"/api/timeline/order_copies/{ID}?page[after]=x")["source"] == {"parameter": "page[after]"}
