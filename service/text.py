@@ -14,7 +14,7 @@ UNSAFE = re.compile(
 
 def line(text: str, limit: int = 500) -> str:
     """Make one printable line of at most `limit` characters."""
-    # Most text is harmless; the search is cheaper than a substitution that finds nothing.
-    if UNSAFE.search(text):
+    # Most text is plain ASCII, which two looks tell; the search is cheaper than a substitution that finds nothing.
+    if not (text.isascii() and text.isprintable()) and UNSAFE.search(text):
         text = UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -51,8 +51,6 @@ def empty(store: Store) -> None:
             connection.execute(sa.text("DELETE FROM audit_texts"))
         for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))
-        if store.dialect == "sqlite":
-            connection.execute(sa.text("DELETE FROM audit_texts"))
 
 
 def allow_deletion(connection: sa.Connection) -> None:
