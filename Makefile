@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 # More than cores: many tests wait for servers of their own.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 5
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCKED := --require-hashes --only-binary :all:
