@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -160,7 +161,8 @@ def _found(reading: Reading, offer: Offer, id_: str | int) -> Item:
 
 
 def _written(reading: Reading, item: Item) -> Json:
-    included = related.included(reading, [item], reading.query.tree)
+    # Who may see one thing as it came, and why, is on its trail; what is beside it stays masked.
+    included = related.included(replace(reading, plain=False), [item], reading.query.tree)
     return Writer(base_url(), reading.query).one(item, included)
 
 
