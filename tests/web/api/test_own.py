@@ -197,3 +197,13 @@ def test_a_timeline_tells_everything_about_a_subject_page_by_page(told: Desk) ->
     assert told.refused("/api/timeline/orders/Nobody", 404)
     assert told.refused("/api/timeline/skus_/x")["code"] == "INVALID_ID"
     assert told.refused(f"/api/timeline/order_copies/{ID}?page[after]=x")["source"] == {"parameter": "page[after]"}
+
+
+@pytest.mark.parametrize("predicate", ["eq", "not_eq", "lt", "gteq", "in", "not_in", "gt_any"])
+def test_a_number_beyond_a_column_is_compared_and_not_refused(told: Desk, predicate: str) -> None:
+    """Small columns of PostgreSQL take no such value, and whoever asks cannot know them."""
+    for type_ in LISTED:
+        for name, kind in OFFERS[type_].filterable.items():
+            if kind == "integer":
+                for value in (999_999_999_999_999_999, -999_999_999_999_999_999):
+                    told.read(f"/api/{type_}?filter[q][{name}_{predicate}]={value}")
