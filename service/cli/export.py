@@ -29,7 +29,13 @@ _WORDS = (
 
 @click.command("export")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--of", type=click.Choice(list(EXPORTED)), multiple=True, help="What to export; by default everything.")
+@click.option(
+    "--of",
+    type=click.Choice(list(EXPORTED)),
+    multiple=True,
+    metavar="TABLE",
+    help=f"What to export: {', '.join(EXPORTED)}; by default everything.",
+)
 @filters(*_WORDS)
 @click.option("--format", "format_", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
 @click.option("--bodies", is_flag=True, help="The bodies of deliveries too, masked.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -212,11 +213,21 @@ def _item(type_: str, row: Row) -> Item:
     if type_ == "event_stores":
         return _change(values)
     if name := _JSON.get(type_):
-        values[name] = masked_attributes(json.loads(values[name]))
+        values[name] = _masked_facts(json.loads(values[name]))
     if type_ == "events":
         values["metadata"] = {}
     meta = {"mode": row["mode"], "organization_id": row["organization"]} if "organization" in row else {}
     return Item(type_, str(row["id"]), values, meta=meta)
+
+
+def _masked_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts of the trail without what is personal; the params of a follow-up stand among them as a text of JSON."""
+    if "params" in facts:
+        # What is no JSON has no fields, and is only looked through.
+        with suppress(TypeError, ValueError):
+            facts = facts | {"params": json.dumps(masked_attributes(json.loads(facts["params"])))}
+    masked_facts: dict[str, Any] = masked_attributes(facts)
+    return masked_facts
 
 
 def _scrubbed(names: Iterable[str], values: Row) -> dict[str, Any]:

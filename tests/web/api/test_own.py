@@ -129,6 +129,18 @@ def test_what_people_wrote_is_scrubbed_wherever_it_is_shown(told: Desk) -> None:
     assert mail not in json.dumps(facets)
 
 
+def test_what_a_follow_up_needs_is_masked_in_the_trail_as_it_is_in_its_row(told: Desk) -> None:
+    params = {"customer_name": "Somebody", "attempts": 3}
+    with told.store.write() as connection:
+        connection.execute(sa.update(follow_ups).values(params=json.dumps(params)))
+        facts = {"kind": "tell", "params": json.dumps(params)}
+        write_audit(connection, [entry(NOW, f"order_copies/{ID}", "worker", "follow_up.planned", facts)])
+    (row,) = told.read("/api/follow_ups?page[size]=1")["data"]
+    (line,) = told.read("/api/audit_entries?page[size]=1")["data"]
+    assert row["attributes"]["params"] == {"customer_name": "masked", "attempts": 3}
+    assert json.loads(line["attributes"]["detail"]["params"]) == row["attributes"]["params"]
+
+
 def test_every_text_without_a_fixed_form_is_known_as_one(told: Desk) -> None:
     """Or a new column would come out as it was written."""
     told_by_form = {
@@ -192,6 +204,9 @@ def test_a_timeline_tells_everything_about_a_subject_page_by_page(told: Desk) ->
     assert len({one["id"] for one in found}) == len(found)
     for one in found:
         told.read(one["relationships"]["row"]["links"]["related"].removeprefix("http://localhost"))
+    happened = told.read(f"/api/timeline/order_copies/{ID}?page[size]=25")["data"]
+    kinds = [one["attributes"]["what"]["name"] for one in happened if one["attributes"]["kind"] == "attempt"]
+    assert kinds == ["alert"]
     of_order = told.read("/api/timeline/orders/OrdrOneeee?page[size]=25")["data"]
     assert len(of_order) == len(found)
     assert told.refused("/api/timeline/orders/Nobody", 404)
