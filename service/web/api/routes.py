@@ -32,8 +32,9 @@ View = Callable[..., Response]
 
 
 def base_url() -> str:
-    """What links begin with: the setting, or the host that the request names."""
-    return Services.of(current_app).records.public_url or request.host_url.rstrip("/")
+    """What links begin with: the setting, or the host that the request names; nothing where it names none."""
+    public = Services.of(current_app).records.public_url
+    return public or (f"{request.scheme}://{request.host}" if request.host else "")
 
 
 def asked(offer: Offer, kinds: Sequence[str]) -> tuple[Caller, Query]:

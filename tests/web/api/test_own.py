@@ -13,6 +13,7 @@ from service.incidents import Occurrence
 from service.store import incidents
 from service.store.audit import entry, write_audit
 from service.store.keep import keep
+from service.store.listings.cursors import Place, sealed
 from service.store.schema import attempts, follow_ups, incident_subjects, metadata
 from service.web.api.catalogue import OFFERS
 from tests.bodies import NOON, NOW, arrival, copy, order
@@ -222,3 +223,30 @@ def test_a_number_beyond_a_column_is_compared_and_not_refused(told: Desk, predic
             if kind == "integer":
                 for value in (999_999_999_999_999_999, -999_999_999_999_999_999):
                     told.read(f"/api/{type_}?filter[q][{name}_{predicate}]={value}")
+
+
+def test_links_of_a_request_that_names_no_host_are_addresses_all_the_same(told: Desk) -> None:
+    for host in ("", 'evil.example"><x'):
+        document = json.loads(told.ask(f"/api/order_copies/{ID}", Host=host).data)
+        assert document["data"]["links"]["self"] == f"/api/order_copies/{ID}"
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        *(
+            (NOON, f"{kind} {number}")
+            for kind in ("entry", "delivery")
+            for number in ("9" * 40, "-" + "9" * 40, "x", "")
+        ),
+        (NOON, "\x00"),
+        (NOON, "\ud800 1"),
+        (2**63, "entry 1"),
+        ("9999-12-31T23:59:59-23:59", "entry 1"),
+    ],
+)
+def test_a_cursor_that_somebody_made_is_a_page_or_wrong_usage(told: Desk, value: str | int, key: str) -> None:
+    """The checksum of a cursor is no secret, and what is in it may be anything."""
+    subject = f"order_copies/{ID}"
+    made = sealed(Place(value, key), "timeline", "-at", {"subject": subject})
+    assert told.ask(f"/api/timeline/{subject}?page[after]={made}").status_code in (200, 400)
