@@ -25,6 +25,7 @@ _WORDS = {
     "topic": ("TOPIC", "Of one topic, such as order_copies.fail."),
     "status": ("STATUS", "Of one status."),
     "result": ("RESULT", "Of one result."),
+    "verdict": ("VERDICT", "Of one verdict on deliveries, such as quarantine."),
     "origin": ("ORIGIN", "Told by webhook or by sweep."),
     "fingerprint": ("FINGERPRINT", "Of one cause, by its error fingerprint."),
     "mode": ("MODE", "Of test or of live."),

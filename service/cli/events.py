@@ -23,7 +23,7 @@ from service.cli.asked import (
     shaped,
 )
 from service.cli.opening import kept, reading
-from service.cli.output import Column, plain, print_facts, print_json, print_table, resource_id, shown_metadata
+from service.cli.output import ROW, Column, plain, print_facts, print_json, print_table, resource_id, shown_metadata
 from service.cli.site import actor, by_option
 from service.errors import BodyUnreadable, NotFound
 from service.masking import masked
@@ -73,7 +73,7 @@ class Paging:
 
 
 @click.command("events")
-@click.argument("id", required=False, type=int, metavar="[ID]")
+@click.argument("id", required=False, type=ROW, metavar="[ID]")
 @filters("topic", "subject", "status", "result", "origin", "mode", "fingerprint", "path", "since", "until")
 @click.option("--failed", is_flag=True, help="Those at which a handler raised.")
 @click.option("--quarantine", is_flag=True, help="Deliveries that stand apart and became no event.")

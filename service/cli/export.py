@@ -10,23 +10,33 @@ import click
 
 from service import settings
 from service.audit.bundle import MANIFEST
+from service.cli.asked import filters
 from service.cli.opening import kept
 from service.cli.output import as_json, print_facts, print_json
 from service.cli.telling import telling
 from service.export.contents import FORMATS, Wish
 from service.export.making import as_told, make
+from service.export.questions import EXPORTED
 from service.intake.replay import Operator
-from service.store.listings import LISTINGS
-from service.text import line
 from service.vault import Vault
+
+# All words that are options elsewhere, but the one that opens bodies.
+_WORDS = (
+    *("subject", "kind", "actor", "action", "topic", "status", "result", "verdict", "origin", "fingerprint", "mode"),
+    *("since", "until", "text"),
+)
 
 
 @click.command("export")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--of", type=click.Choice(list(LISTINGS)), multiple=True, help="What to export; by default everything.")
 @click.option(
-    "--filter", "filters", multiple=True, metavar="WORD=VALUE", help="As since=7d, subject=orders/ID; all must hold."
+    "--of",
+    type=click.Choice(list(EXPORTED)),
+    multiple=True,
+    metavar="TABLE",
+    help=f"What to export: {', '.join(EXPORTED)}; by default everything.",
 )
+@filters(*_WORDS)
 @click.option("--format", "format_", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
 @click.option("--bodies", is_flag=True, help="The bodies of deliveries too, masked.")
 @click.option("--unmask", is_flag=True, help="With --bodies: as they came; needs a --reason.")
@@ -36,7 +46,7 @@ from service.vault import Vault
 def command(  # noqa: PLR0913, PLR0917 - one for each option
     directory: Path,
     of: tuple[str, ...],
-    filters: tuple[str, ...],
+    given: dict[str, str],
     format_: str,
     bodies: bool,
     unmask: bool,
@@ -53,8 +63,9 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--unmask goes with --bodies")
     if unmask and not (reason and reason.strip()):
         raise click.UsageError("--unmask needs a --reason, for the audit trail")
-    wish = Wish(format_, of, _asked(filters), bodies, unmask)
-    vault = Vault(settings.load().encryption_keys)
+    known = settings.load()
+    wish = Wish(format_, of, given, bodies, unmask, frozenset(known.shown_metadata))
+    vault = Vault(known.encryption_keys)
     operator = Operator(by or getpass.getuser(), reason.strip() if reason else None)
     with kept() as store, telling() as told:
         made = make(store, directory.absolute(), wish, operator, vault, told)
@@ -62,20 +73,3 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         print_json(asdict(made))
     else:
         print_facts({"export": directory, "made at": made.made_at, **as_told(made), MANIFEST: "what there is"})
-
-
-def _asked(filters: tuple[str, ...]) -> dict[str, str]:
-    """The filters by word.
-
-    Raises:
-        click.UsageError: one is no word and value, or a word is there twice.
-    """
-    asked: dict[str, str] = {}
-    for given in filters:
-        word, equals, value = given.partition("=")
-        if not word or not equals:
-            raise click.UsageError(f"--filter {line(given, 80)!r} is not WORD=VALUE, such as since=7d")
-        if word in asked:
-            raise click.UsageError(f"--filter {line(word, 80)} is given twice")
-        asked[word] = value
-    return asked

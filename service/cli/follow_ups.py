@@ -20,6 +20,7 @@ from service.cli.asked import (
 )
 from service.cli.opening import reading
 from service.cli.output import (
+    ROW,
     Column,
     plain,
     print_facts,
@@ -55,7 +56,7 @@ _ATTEMPTS = (
 
 
 @click.command("follow-ups")
-@click.argument("id", required=False, type=int, metavar="[ID]")
+@click.argument("id", required=False, type=ROW, metavar="[ID]")
 @click.option("--open", "is_open", is_flag=True, help="Those not at an end, by when they are due.")
 @click.option("--dead", "given_up", is_flag=True, help="Those given up or refused: a person must look.")
 @filters("kind", "subject", "status", "since", "until")

@@ -19,7 +19,7 @@ from service.cli.asked import (
 )
 from service.cli.commands import FOUND_TROUBLE
 from service.cli.opening import kept, reading
-from service.cli.output import Column, plain, print_facts, print_json, print_table, resource_id
+from service.cli.output import ROW, Column, plain, print_facts, print_json, print_table, resource_id
 from service.cli.site import actor, by_option
 from service.errors import NotFound
 from service.incidents import lasted
@@ -46,7 +46,7 @@ _AFFECTED = (
 
 
 @click.command("incidents")
-@click.argument("incident", type=int, required=False, metavar="[ID]")
+@click.argument("incident", type=ROW, required=False, metavar="[ID]")
 @click.option("--open", "is_open", is_flag=True, help="Those only that are not cured.")
 @click.option("--resolve", is_flag=True, help="Resolve ID by hand: what it tells is dealt with.")
 @click.option("--reason", metavar="TEXT", help="Why, for the audit trail; with --resolve.")

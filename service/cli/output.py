@@ -21,6 +21,8 @@ from service.text import line
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
+# The number of a row, as both databases have them.
+ROW = click.IntRange(0, 2**63 - 1)
 # Where nobody looks at a screen, lines are as long as they are, so that grep and cut find whole values.
 _NO_SCREEN = 100_000
 # Where a run of the command line keeps what `shown_metadata` read.

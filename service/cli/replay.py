@@ -9,7 +9,7 @@ import click
 from service import settings
 from service.cli.commands import FOUND_TROUBLE
 from service.cli.opening import kept
-from service.cli.output import Column, as_json, plain, print_json, print_table
+from service.cli.output import ROW, Column, as_json, plain, print_json, print_table
 from service.cli.serve import switchboard
 from service.intake.door import Door
 from service.intake.replay import Operator, Replayed, replay_delivery, replay_event
@@ -24,9 +24,9 @@ _COLUMNS = (
 
 
 @click.command("replay")
-@click.argument("events", nargs=-1, type=int, metavar="[EVENT]...")
+@click.argument("events", nargs=-1, type=ROW, metavar="[EVENT]...")
 @click.option(
-    "--delivery", "deliveries", type=int, multiple=True, metavar="ID", help="One that stands apart; repeatable."
+    "--delivery", "deliveries", type=ROW, multiple=True, metavar="ID", help="One that stands apart; repeatable."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would differ, and write nothing.")
 @click.option("--by", metavar="NAME", help="Who does this, for the audit trail; by default the user of the system.")

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import click
 
 from service.cli.opening import kept
-from service.cli.output import as_json, print_json
+from service.cli.output import ROW, as_json, print_json
 from service.errors import NotFound
 from service.intake.replay import Operator
 from service.store import follow_up_rows, queries
 
 
 @click.command("retry")
-@click.argument("follow_ups", nargs=-1, type=int, required=True, metavar="FOLLOW_UP...")
+@click.argument("follow_ups", nargs=-1, type=ROW, required=True, metavar="FOLLOW_UP...")
 @click.option("--reason", required=True, metavar="TEXT", help="Why, for the audit trail.")
 @click.option("--by", metavar="NAME", help="Who does this, for the audit trail; by default the user of the system.")
 @as_json

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -54,6 +54,7 @@ class Wish:
         filters: words of the query layer and their values.
         bodies: whether bodies are in it, masked.
         unmask: whether bodies and headers are in it as they came.
+        shown: keys of metadata whose values need no mask.
     """
 
     format: str
@@ -61,6 +62,7 @@ class Wish:
     filters: Mapping[str, str] = field(default_factory=dict)
     bodies: bool = False
     unmask: bool = False
+    shown: Collection[str] = ()
 
     @property
     def words(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
-from service.export.cells import inert_part
+from service.csv_text import inert_part
 from service.export.reading import Row
 
 Parts = Iterable[list[Row]]

@@ -76,7 +76,7 @@ class Exporting:
 
     def bodies(self, question: Question) -> Iterator[list[Row]]:
         """Number and body of each delivery of a question."""
-        found = payloads.texts(self.connection, question.where, self.vault, unmask=self.wish.unmask)
+        found = payloads.texts(self.connection, question.where, self.vault, self.wish)
         return self.telling(BODIES, found, None)
 
     def telling(self, name: str, parts: Iterator[list[Row]], total: int | None) -> Iterator[list[Row]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from service import documents, masking
 from service.errors import BodyUnreadable
+from service.export.contents import Wish
 from service.export.reading import Row, rows
 from service.payloads import Payload, unsealed
 from service.store.schema import deliveries as table
@@ -21,12 +22,12 @@ _KEPT = ("body", "headers", "salt", "data_key")
 
 
 def texts(
-    connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]], vault: Vault, *, unmask: bool
+    connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]], vault: Vault, wish: Wish
 ) -> Iterator[list[Row]]:
     """Number and body of each delivery whose bytes are kept: as text, masked unless asked otherwise."""
     for part in rows(connection, table, [table.c[n] for n in ("id", *_KEPT)], [*where, _IS_KEPT], hexadecimal=False):
         found = [(id_, unsealed(vault, *kept)) for id_, *kept in part]
-        yield [(id_, _raw(payload) if unmask else _masked(payload)) for id_, payload in found]
+        yield [(id_, _raw(payload) if wish.unmask else _masked(payload, wish.shown)) for id_, payload in found]
 
 
 _IS_KEPT = table.c.body.is_not(None)
@@ -36,12 +37,12 @@ def _raw(payload: Payload) -> str:
     return payload.body.decode("utf-8", "replace")
 
 
-def _masked(payload: Payload) -> str:
+def _masked(payload: Payload, shown: Collection[str]) -> str:
     try:
         document = documents.parse(payload.body)
     except BodyUnreadable:
         return UNREADABLE
-    return json.dumps(masking.masked(document))
+    return json.dumps(masking.masked(document, shown))
 
 
 def unmasked_rows(

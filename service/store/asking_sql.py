@@ -25,6 +25,8 @@ from service.text import line
 HIDDEN = frozenset(
     {"body", "headers", "salt", "data_key", "ciphertext", "secret", "token", "token_hash", "digest", "hash"}
 )
+# Likewise, of one table: with its key, whoever has names to try would know who was erased.
+_HIDDEN_HERE = frozenset({("tombstone_keys", "key")})
 _TABLES = frozenset({*metadata.tables, *BESIDE, "sqlite_master", "sqlite_schema", "alembic_version"})
 _PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list",
                       "data_version"})  # fmt: skip
@@ -102,12 +104,13 @@ def _read_only(path: str, is_over: Callable[[], int]) -> Iterator[Any]:
 def _authorize(action: int, first: str | None, second: str | None, _schema: str | None, _source: str | None) -> int:
     """Answer SQLite before a statement may run: what reads is allowed, hidden columns come out as NULL."""
     if action == _READ:
-        if not second:
+        table, column = (first or "").lower(), (second or "").lower()
+        if not column:
             # Rows are counted, and none of their columns is read.
             return _OK
-        if (first or "").lower() not in _TABLES and not (first or "").lower().startswith("pragma_"):
+        if table not in _TABLES and not table.startswith("pragma_"):
             return _DENY
-        return _IGNORE if (second or "").lower() in HIDDEN else _OK
+        return _IGNORE if column in HIDDEN or (table, column) in _HIDDEN_HERE else _OK
     if action == _FUNCTION:
         return _DENY if (second or "").lower() in _NO_FUNCTIONS else _OK
     if action == _PRAGMA:

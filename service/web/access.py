@@ -1,4 +1,4 @@
-"""Who may have what a route answers, and what those get who may not."""
+"""Who may have what a route answers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from flask import Blueprint, Response, current_app, request
 from service.access import Caller
 from service.access.tokens import SCOPES, Scope
 from service.errors import AccessRefused
+from service.web.api.media import MEDIA_TYPE
 from service.web.services import Services
 
 access = Blueprint("access", __name__)
-
-# https://jsonapi.org/format/#content-negotiation
-MEDIA_TYPE = "application/vnd.api+json"
 
 
 def require(scope: Scope) -> Caller:
@@ -24,7 +22,7 @@ def require(scope: Scope) -> Caller:
         scope: what their token must let them do: read, act or admin.
 
     Raises:
-        AccessRefused: 401, 403, 429 or 503; `refused` makes the answer.
+        AccessRefused: 401, 403, 429 or 503.
     """
     services = Services.of(current_app)
     environ = request.environ
@@ -35,13 +33,6 @@ def require(scope: Scope) -> Caller:
         services.refusals.count_access("scope")
         raise
     return caller
-
-
-def refused(error: AccessRefused) -> Response:
-    """The answer to a refusal: https://jsonapi.org/format/#errors."""
-    told = {"status": str(error.status), "title": error.title, "detail": error.detail}
-    body = json.dumps({"errors": [told]})
-    return Response(body, error.status, error.headers, content_type=MEDIA_TYPE)
 
 
 @access.get("/api/token")

@@ -25,7 +25,7 @@ def test_every_command_has_help(run: Run, name: str) -> None:
     told = run(name, "--help")
     assert told.exit_code == 0
     assert told.output.startswith(f"Usage: copydesk {name}")
-    assert max(map(len, told.output.splitlines())) <= 100
+    assert max(map(len, told.output.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("name", ["factories list", "copies show", "copies create", "copies retry", "recurring list"])

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.store import Store
-from service.store.schema import webhook_secrets
+from service.store.schema import tombstone_keys, webhook_secrets
 from tests.bodies import NOW
 from tests.cli.conftest import Deliver, Run
 
@@ -57,6 +57,13 @@ def test_secrets_and_bodies_come_out_empty(run: Run, deliver: Deliver, sqlite_st
     for column, table in (("salt", "audit_entries"), ("ciphertext", "webhook_secrets")):
         found = json.loads(run("query", f"SELECT max({column}) AS x FROM {table}", "--json").stdout)  # noqa: S608 - ours
         assert found == [{"x": None}]
+
+
+def test_the_key_that_knows_who_was_erased_comes_out_empty(run: Run, sqlite_store: Store) -> None:
+    with sqlite_store.write() as connection:
+        connection.execute(sa.insert(tombstone_keys), {"id": 1, "key": b"k" * 32})
+    for sql in ("SELECT key AS x FROM tombstone_keys", "SELECT hex(max(k.KEY)) AS x FROM Tombstone_Keys AS k"):
+        assert json.loads(run("query", sql, "--json").stdout) in ([{"x": None}], [{"x": ""}])
 
 
 def test_it_is_given_up_when_the_time_is_over(run: Run, deliver: Deliver) -> None:

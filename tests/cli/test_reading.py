@@ -46,6 +46,15 @@ def test_json_is_pure_and_whole(run: Run, deliver: Deliver) -> None:
     assert json.loads(run("audit", COPY, "--json").stdout)[0]["action"] == "received"
 
 
+@pytest.mark.parametrize("command", ["events", "follow-ups", "incidents", "retry", "replay"])
+def test_a_number_that_no_row_can_have_is_wrong_usage(run: Run, deliver: Deliver, command: str) -> None:
+    """And not a traceback."""
+    deliver("order_copies.start", COPY)
+    assert run(command, 2**63).exit_code == 2
+    assert "not in the range" in run(command, 2**63).stderr
+    assert "not in the range" not in run(command, 2**63 - 1).stderr
+
+
 def test_events_are_filtered(run: Run, deliver: Deliver, sqlite_store: Store) -> None:
     """By topic, by subject, by time, by failure; filters join."""
     deliver("order_copies.start", COPY)

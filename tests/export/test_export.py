@@ -23,16 +23,19 @@ from service.backup import making as backups
 from service.backup.restoring import check, restore
 from service.errors import BadFilter, FileUnusable
 from service.export import contents, words
-from service.export.contents import Wish
+from service.export.contents import LISTED, Wish
 from service.export.making import make
+from service.export.questions import EXPORTED
 from service.files import digest_of
 from service.payloads import kept
 from service.store import Store, open_store
+from service.store.keep import keep
 from service.store.schema import audit_entries, deliveries, metadata, spell
 from service.vault import Vault
+from tests import bodies
 from tests.backup.conftest import Run, run  # noqa: F401 - a fixture
 from tests.backup.test_backup import fill as lives
-from tests.bodies import ROOT
+from tests.bodies import NOW, ROOT, arrival
 from tests.export.conftest import CANARY, WHO, Export, fill, ndjson, place_entries, told
 from tests.rows import actions, rows
 
@@ -198,8 +201,9 @@ def test_sealed_bodies_are_opened_and_their_keys_stay_here(store: Store, export:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from service.export.contents import Wish
+from service.export.contents import LISTED, Wish
 from service.export.making import make
+from service.export.questions import EXPORTED
 from service.intake.replay import Operator
 from service.store import open_store
 from service.vault import Vault
@@ -237,9 +241,7 @@ def test_the_command_exports_and_says_what_there_is(
     store = open_store(sqlite_url)
     fill(store, 2)
     store.close()
-    done = run(
-        "export", tmp_path / "out", "--format", "csv", "--of", "events", "--filter", "since=2026-01-01", "--json"
-    )
+    done = run("export", tmp_path / "out", "--format", "csv", "--of", "events", "--since", "2026-01-01", "--json")
     assert done.exit_code == 0, done.output
     assert {file["name"] for file in json.loads(done.stdout)["files"]} == {"events.csv", LEAVES}
     with (tmp_path / "out" / "events.csv").open(newline="") as opened:
@@ -247,8 +249,37 @@ def test_the_command_exports_and_says_what_there_is(
     for wrong in (
         ["--unmask"],
         ["--bodies", "--unmask"],
-        ["--filter", "since"],
-        ["--filter", "a=1", "--filter", "a=2"],
+        ["--since", "yesterday"],
+        ["--of", "factories"],
+        ["--of", "events", "--text", "no such word here"],
     ):
         assert run("export", tmp_path / "other", *wrong).exit_code == 2
     assert not (tmp_path / "other").exists()
+
+
+def test_a_word_is_asked_of_the_lists_that_are_exported(store: Store, export: Export) -> None:
+    """Not of the factories, which are made from events: their kinds are others."""
+    fill(store)
+    directory = export("ndjson", filters={"kind": "alert"})
+    assert {row["kind"] for row in ndjson(directory / "follow_ups.ndjson")} == {"alert"}
+    assert "factories" not in EXPORTED
+    assert set(EXPORTED) | {"incident_subjects"} == {table.name for table in LISTED}
+
+
+def test_metadata_that_may_be_shown_is(
+    sqlite_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Run,  # noqa: F811 - the fixture
+) -> None:
+    """By the setting, as in every face."""
+    monkeypatch.setenv("COPYDESK_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("COPYDESK_SHOWN_METADATA", "region")
+    store = open_store(sqlite_url)
+    with store.write() as connection:
+        body = bodies.copy("Copy1", "completed", metadata={"region": "north", "who": "Somebody"})
+        keep(connection, [arrival("order_copies.complete", body, NOW)])
+    store.close()
+    assert run("export", tmp_path / "out", "--format", "ndjson", "--bodies").exit_code == 0
+    told = (tmp_path / "out" / "bodies.ndjson").read_text()
+    assert ("north" in told, "Somebody" in told) == (True, False)

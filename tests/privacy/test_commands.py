@@ -113,6 +113,13 @@ def test_a_hold_is_placed_listed_and_released(installation: Store, run: Run) -> 
     assert run("hold", "release", SOURCE, "--yes").exit_code == 1
 
 
+def test_a_hold_on_what_nobody_told_of_may_be_misspelt(installation: Store, run: Run) -> None:
+    """It is placed all the same, since more may come; and it is said."""
+    tell_story(installation)
+    assert "is it spelt so?" not in run("hold", "place", SOURCE, "--reason", "case 17").stderr
+    assert "is it spelt so?" in run("hold", "place", "orders/Misspelt", "--reason", "case 17").stderr
+
+
 def test_retention_says_what_would_go_and_takes_it(installation: Store, run: Run) -> None:
     """By hand as by the clock."""
     tell_story(installation, at=datetime.now(UTC) - timedelta(days=91))

@@ -53,10 +53,9 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     listed before you are asked. Bodies, headers, keys, names and texts go; what happened when stays, under erased/N,
     and the log still proves it. There is no way back.
 
-    \b
-    SUBJECT is TYPE/ID, such as orders/NgojhelVGm, or an ID alone where only one thing has it.
-    Give no personal data in --basis and --reason: they stay in the audit trail.
-    """  # noqa: D301 - click's mark for lines to leave alone
+    SUBJECT is TYPE/ID, such as orders/NgojhelVGm, or an ID alone where only one thing has it. Give no personal data in
+    --basis and --reason: they stay in the audit trail.
+    """
     if (subject is None) == (address is None) or address == "":
         raise click.UsageError("name a SUBJECT, or --customer-email ADDRESS")
     vault = Vault(settings.load().encryption_keys)

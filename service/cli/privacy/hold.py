@@ -13,7 +13,7 @@ from service.cli.privacy.naming import subject_of
 from service.cli.webhooks.common import accountable, confirm
 from service.errors import NotFound
 from service.intake.replay import Operator
-from service.store import holds
+from service.store import holds, queries
 
 _COLUMNS = (Column("subject"), Column("since (UTC)"), Column("by"), Column("why", fold=True), Column("released (UTC)"))
 
@@ -35,8 +35,11 @@ def place(subject: str, reason: str, by: str | None) -> None:
     actor = Operator(by or getpass.getuser(), reason).actor
     with kept() as store, store.write() as connection:
         name = subject_of(connection, subject)
+        known = queries.is_known(connection, name)
         new = holds.place(connection, name, reason, actor, datetime.now(UTC))
     click.echo(f"{name} is held." if new else f"{name} was held already.")
+    if not known:
+        click.echo("copydesk: nothing is kept about it so far; is it spelt so?", err=True)
 
 
 @command.command("release")

@@ -17,6 +17,7 @@ from service.errors import BadFilter
 
 _CHECK_BYTES = 6
 _LONGEST = 2000
+LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,17 @@ def opened(text: str, listing: str, sort: str, filters: Mapping[str, str]) -> Pl
     except ValueError:
         parts = None
     match parts:
-        case [str() | int() as value, str() | int() as key, bool() as back]:
+        case [str() | int() as value, str() | int() as key, bool() as back] if _is_held(value) and _is_held(key):
             return Place(value, key, back)
         case _:
             raise BadFilter("after", "it is not a cursor of this list with these filters and this order")
+
+
+def _is_held(value: str | int) -> bool:
+    """Whether a database can compare with it: the checksum is no secret, so anybody can make a cursor."""
+    if isinstance(value, int):
+        return abs(value) <= LARGEST
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
 
 
 def _check(told: bytes, listing: str, sort: str, filters: Mapping[str, str]) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.errors import BadFilter
-from service.store.listings.cursors import Place, opened, sealed
+from service.store.listings.cursors import LARGEST, Place, opened, sealed
 from service.store.listings.subjects import subjects_meant
 from service.store.schema import (
     attempts,
@@ -102,7 +102,7 @@ def _before(at: Any, id_: Any, kind: str, place: Place) -> sa.ColumnElement[bool
     other, _, number = str(place.key).partition(" ")
     try:
         time = datetime.fromisoformat(str(place.value)).astimezone(UTC)
-        same = id_ < int(number) if kind == other else sa.true() if kind < other else sa.false()
+        same = id_ < max(0, min(int(number), LARGEST)) if kind == other else sa.true() if kind < other else sa.false()
     except (ValueError, OverflowError):
         raise BadFilter("after", "it is not a cursor of this timeline") from None
     return sa.or_(at < time, sa.and_(at == time, same))

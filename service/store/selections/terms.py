@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,14 +19,20 @@ _ESCAPE = "\\"
 
 def clause(column: Column, kind: str, condition: Condition) -> Clause:
     """What a condition asks of one column."""
+    values = [_wide(value) for value in condition.values] if kind == "integer" else condition.values
     if asks := _ASKED.get(condition.predicate):
         found = asks(column, kind)
         return found if condition.values[0] else sa.not_(found)
     if condition.predicate in _LISTS:
-        return _LISTS[condition.predicate](column, condition.values)
+        return _LISTS[condition.predicate](column, values)
     compares = _COMPARED[condition.predicate]
-    singles = [compares(column, value) for value in condition.values]
+    singles = [compares(column, value) for value in values]
     return sa.and_(*singles) if condition.quantity == "all" else sa.or_(*singles)
+
+
+def _wide(value: Any) -> Any:
+    """A number that PostgreSQL compares with a small column too, instead of refusing what does not fit into one."""
+    return value if isinstance(value, bool) else sa.literal(value, sa.BigInteger)
 
 
 def _literal(text: str) -> str:
@@ -65,7 +71,7 @@ _COMPARED: Mapping[str, Callable[[Column, Any], Clause]] = {
     # A pattern of the caller's own: % is any text, _ one character. Without an escape, so that none is malformed.
     "matches": lambda column, value: _like(column, value.replace(_ESCAPE, _ESCAPE * 2)),
 }
-_LISTS: Mapping[str, Callable[[Column, tuple[Any, ...]], Clause]] = {
+_LISTS: Mapping[str, Callable[[Column, Sequence[Any]], Clause]] = {
     "in": lambda column, values: column.in_(values),
     "not_in": lambda column, values: column.not_in(values),
 }

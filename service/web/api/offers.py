@@ -12,7 +12,8 @@ class Attribute:
 
     Attributes:
         kind: string, integer, boolean, datetime, object or array.
-        flags: letters: q filterable, s sortable, c counted as a facet, b read from a kept body.
+        flags: letters: q filterable, s sortable, c counted as a facet, b read from a kept body, t free text, which is
+            scrubbed when it is shown.
         about: what it says, for the description.
         words: all that a string may be; empty where anything may come.
     """
@@ -87,6 +88,11 @@ class Offer:
     def facets(self) -> tuple[str, ...]:
         """What `facets` may name."""
         return tuple(self._with("c"))
+
+    @property
+    def free_texts(self) -> tuple[str, ...]:
+        """What people or the other side wrote."""
+        return tuple(self._with("t"))
 
     @property
     def includable(self) -> tuple[str, ...]:

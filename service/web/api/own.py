@@ -22,6 +22,11 @@ def _word(about: str, *words: str, flags: str = "qsc") -> Attribute:
     return Attribute("string", flags, about, words)
 
 
+def _text(about: str, flags: str = "q") -> Attribute:
+    """What people or the other side wrote."""
+    return Attribute("string", f"{flags}t", about)
+
+
 def _number(about: str, flags: str = "qs") -> Attribute:
     return Attribute("integer", flags, about)
 
@@ -48,7 +53,7 @@ EVENTS = Offer(
         "resource_updated_at": _when("The resource's own updated_at."),
         "result": _word("What the handlers made of it.", "handled", "failed", "ignored"),
         "superseded": Attribute("boolean", "q", "Whether something newer was known already."),
-        "error": Attribute("string", "q", "What a handler raised, one line."),
+        "error": _text("What a handler raised, one line."),
         "fingerprint": _word("Names errors of one kind; null where there was none."),
         "origin": _word("How it came to be known.", *_ORIGINS),
         "deliveries_count": _number("How many deliveries told it."),
@@ -69,7 +74,7 @@ DELIVERIES = Offer(
         "origin": _word("How it came.", *_ORIGINS),
         "received_at": _when("When its last byte was read."),
         "verdict": _word("What became of it.", "event", "redelivery", "quarantine", "deferred"),
-        "reason": Attribute("string", "q", "Why it stands apart; null where it does not."),
+        "reason": _text("Why it stands apart; null where it does not."),
         "size": _number("Of the body as it came, in bytes."),
         "key_fingerprint": _word("Names the secret that verified it, and does not reveal it.", flags="q"),
         "kept": Attribute("boolean", "", "Whether its body is still kept."),
@@ -106,7 +111,7 @@ FOLLOW_UPS = Offer(
     {
         "kind": _word("Such as alert or settle_source_order."),
         "subject": _SUBJECT,
-        "cause": Attribute("string", "qs", "Why, in a few words."),
+        "cause": _text("Why, in a few words.", "qs"),
         "params": Attribute("object", "", "What it needs, masked."),
         "status": _word("How far it has come.", *_STATUSES),
         "attempt": _number("The number of its attempt."),
@@ -115,7 +120,7 @@ FOLLOW_UPS = Offer(
         "due_at": _when("When it is to be done."),
         "give_up_at": _when("Until when it is tried."),
         "changed_at": _when("When it moved last."),
-        "result": Attribute("string", "q", "What came of it."),
+        "result": _text("What came of it."),
     },
     {
         "event": _EVENT,
@@ -132,13 +137,13 @@ ATTEMPTS = Offer(
     {
         "number": _number("Which attempt it was."),
         "start": _number("Which start of it."),
-        "worker": _word("Who made it.", flags="q"),
+        "worker": _text("Who made it."),
         "started_at": _when("When it began."),
         "acting_at": _when("When it committed to acting; null where it did not."),
         "finished_at": _when("When it ended; null while it is under way, or where the worker died."),
         "result": _word("How it ended.", *_RESULTS),
-        "detail": Attribute("string", "q", "In words."),
-        "request_id": _word("The other side's name of the request.", flags="q"),
+        "detail": _text("In words."),
+        "request_id": _text("The other side's name of the request."),
     },
     {"follow_up": _FOLLOW_UP},
     numbered=True,
@@ -150,7 +155,7 @@ AUDIT_ENTRIES = Offer(
     {
         "at": _when("When it was written."),
         "subject": _SUBJECT,
-        "actor": _word("Who did it."),
+        "actor": _word("Who did it.", flags="qsct"),
         "action": _word("What was done."),
         "detail": Attribute("object", "", "The facts, masked."),
         "epoch": _number("Of its place in the log; null until it has one."),
@@ -168,8 +173,8 @@ INCIDENTS = Offer(
         "fingerprint": _word("Names the cause; at most one that is open has it."),
         "kind": _word("What kind of failure."),
         "subject": _SUBJECT,
-        "cause": Attribute("string", "qs", "The cause."),
-        "detail": Attribute("string", "q", "In words."),
+        "cause": _text("The cause.", "qs"),
+        "detail": _text("In words."),
         "status": _word("open or resolved.", "open", "resolved"),
         "count": _number("Occurrences."),
         "first_seen_at": _when("When it began."),

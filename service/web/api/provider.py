@@ -42,6 +42,7 @@ _WIRE: Mapping[str, tuple[str, ...]] = {
     "recurring_order_copies": _UMBRELLA,
 }
 _FROM_BODY = ("errors_log", "metadata")
+_WRITTEN = ("reference", "reference_origin")
 _ID = "string"
 _STANDING = {"id": _ID, "status": "string", "updated_at": "datetime"}
 # Of one side of a relationship, as far as our record knows it.
@@ -65,6 +66,7 @@ def _factories(type_: str, about: str) -> Offer:
     for name in _WIRE[type_]:
         flags = "".join(flag for flag in reference.attributes[name].flags if flag in "qs")
         flags += ("c" if name in ("status", "type") else "") + ("b" if name in _FROM_BODY else "")
+        flags += "t" if name in _WRITTEN else ""
         words = FACTORY_TYPES if name == "type" else FACTORY_STATUSES if name == "status" else ()
         attributes[name] = Attribute(reference.attributes[name].kind, flags, _ABOUT[name], words)
     relations = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from service import documents, payloads
 from service.conditions import Condition, holds_for_object
 from service.errors import BadFilter, BodyUnreadable, ConfigurationError
 from service.intake.door import MAX_PARSED_AT_ONCE
-from service.masking import masked, masked_attributes
+from service.masking import masked, masked_attributes, scrubbed
 from service.store import selections
 from service.store.listings import LISTINGS
 from service.store.listings.asking import conditions
@@ -56,6 +57,9 @@ class Reading:
     def items(self, type_: str, rows: Iterable[Row], *, with_payload: bool = False) -> list[Item]:
         """Make resources of rows."""
         found = [_item(type_, row) for row in rows]
+        if not self.plain:
+            for item in found:
+                item.values.update(_scrubbed(OFFERS[type_].free_texts, item.values))
         if type_ in FACTORIES:
             self._add_rest(type_, found)
         elif type_ == "deliveries" and (with_payload or "payload" in self.query.fields.get(type_, ())):
@@ -87,11 +91,11 @@ class Reading:
         kinds = OFFERS[type_].filterable
         if any(kinds[one.names[0]] == "object" for one in self.query.conditions):
             raise Problem("INVALID_FACET", "Facets go without a filter by metadata.", source="facets")
-        listed = LISTED[type_]
+        listed, free = LISTED[type_], OFFERS[type_].free_texts
         wanted = [*wanted, *selections.clauses(listed, kinds, self.query.conditions), *self._words(type_)]
         return {
             name: [
-                {"value": value, "count": number}
+                {"value": scrubbed(value) if name in free and value else value, "count": number}
                 for value, number in selections.facet(self.connection, listed, wanted, name, 25)
             ]
             for name in self.query.facets
@@ -199,7 +203,8 @@ class Reading:
         found = selections.affected(self.connection, [item.values["id"] for item in items], EACH_AFFECTED)
         for item in items:
             item.values["affected"] = [
-                {name: written("", value) for name, value in row.items()} for row in found[item.values["id"]]
+                {name: written("", value) for name, value in (row | _scrubbed(("detail",), row)).items()}
+                for row in map(dict, found[item.values["id"]])
             ]
 
 
@@ -208,11 +213,26 @@ def _item(type_: str, row: Row) -> Item:
     if type_ == "event_stores":
         return _change(values)
     if name := _JSON.get(type_):
-        values[name] = masked_attributes(json.loads(values[name]))
+        values[name] = _masked_facts(json.loads(values[name]))
     if type_ == "events":
         values["metadata"] = {}
     meta = {"mode": row["mode"], "organization_id": row["organization"]} if "organization" in row else {}
     return Item(type_, str(row["id"]), values, meta=meta)
+
+
+def _masked_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts of the trail without what is personal; the params of a follow-up stand among them as a text of JSON."""
+    if "params" in facts:
+        # What is no JSON has no fields, and is only looked through.
+        with suppress(TypeError, ValueError):
+            facts = facts | {"params": json.dumps(masked_attributes(json.loads(facts["params"])))}
+    masked_facts: dict[str, Any] = masked_attributes(facts)
+    return masked_facts
+
+
+def _scrubbed(names: Iterable[str], values: Row) -> dict[str, Any]:
+    """What people and the other side wrote, without what looks like somebody's."""
+    return {name: scrubbed(values[name]) for name in names if isinstance(values.get(name), str)}
 
 
 def _change(row: dict[str, Any]) -> Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,8 +32,9 @@ View = Callable[..., Response]
 
 
 def base_url() -> str:
-    """What links begin with: the setting, or the host that the request names."""
-    return Services.of(current_app).records.public_url or request.host_url.rstrip("/")
+    """What links begin with: the setting, or the host that the request names; nothing where it names none."""
+    public = Services.of(current_app).records.public_url
+    return public or (f"{request.scheme}://{request.host}" if request.host else "")
 
 
 def asked(offer: Offer, kinds: Sequence[str]) -> tuple[Caller, Query]:
@@ -160,7 +162,8 @@ def _found(reading: Reading, offer: Offer, id_: str | int) -> Item:
 
 
 def _written(reading: Reading, item: Item) -> Json:
-    included = related.included(reading, [item], reading.query.tree)
+    # Who may see one thing as it came, and why, is on its trail; what is beside it stays masked.
+    included = related.included(replace(reading, plain=False), [item], reading.query.tree)
     return Writer(base_url(), reading.query).one(item, included)
 
 

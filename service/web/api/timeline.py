@@ -75,6 +75,9 @@ def page(reading: Reading, type_: str, id_: str, base: str, after: str | None, s
 def _told(one: Happened, base: str) -> Json:
     type_ = KINDS[one.kind]
     what: dict[str, Any] = masked_attributes({name: written("", value) for name, value in one.what.items()})
+    if "name" in what:
+        # Which kind it is of, in a word of ours: nobody's name.
+        what["name"] = one.what["name"]
     return {
         "id": f"{one.kind}-{one.id}",
         "type": TYPE,
