@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.arrivals import Arrival
-from service.audit import ranges
+from service.audit import ranges, sequencer
 from service.errors import NotErased, NotFound
 from service.incidents import Occurrence
 from service.intake.deferred import read_deferred
@@ -20,9 +21,11 @@ from service.intake.replay import Operator, replay_event
 from service.merkle import leaves
 from service.privacy import erasure, plan
 from service.privacy.mentions import Names
+from service.router import Verdict
 from service.store import Store, holds, incident_alerts, queries
 from service.store.audit import entry, write_audit
 from service.store.follow_up_rows import try_again
+from service.store.keep import keep
 from service.store.schema import (
     attempts,
     audit_entries,
@@ -38,6 +41,7 @@ from service.store.schema import (
 )
 from service.vault import Vault
 from tests import bodies
+from tests.audit.record import KEY, verified
 from tests.privacy.conftest import (
     COPY,
     EMAIL,
@@ -319,3 +323,18 @@ def test_a_large_text_of_any_kind_is_looked_through_in_no_time(filling: str) -> 
 def test_a_name_is_found_where_it_stands_by_itself(text: str, whom: str | None) -> None:
     """Not as a part of another one."""
     assert Names(frozenset(MINE), frozenset({EMAIL})).named_in(text) == whom
+
+
+def test_what_named_the_erased_in_passing_still_verifies(store: Store) -> None:
+    """An event of somebody else whose error named them loses that text, and stays somebody else's."""
+    tell_story(store)
+    end_work(store)
+    door = bodies.door()
+    failed = bodies.arrival("orders.place", bodies.order("OtherOrder"), datetime.now(UTC), at=door)
+    with store.write() as connection:
+        keep(connection, [replace(failed, verdict=Verdict(errors=(f"ValueError: {TARGET} is not there",)))])
+    erase(store, MINE[0])
+    sequencer.sequence(store, KEY, datetime.now(UTC))
+    (other,) = (row for row in rows(store, events) if row["subject"] == "orders/OtherOrder")
+    assert (other["result"], other["error"]) == ("failed", "erased")
+    assert verified(store).violations == []
