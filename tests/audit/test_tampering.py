@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -73,6 +74,48 @@ def test_a_changed_column_is_found(copied: Store, table: str, column: str) -> No
         assert any(table in str(one) for one in report.violations), report.violations
         put_back(copied, table, column, row)
     assert verified(copied).violations == []
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "value"),
+    [
+        ("payload.erased", "", "no JSON"),
+        ("payload.sealed", "", "[]"),
+        ("received", "", '{"a": ' + "[" * 100_000),
+        ("received", "identity", '"zz"'),
+        ("received", "identity", "5"),
+        ("state.changed", "updated_at", '"yesterday"'),
+        ("state.changed", "updated_at", '"2026-03-02T08:00:00"'),
+        ("state.changed", "status", "[1]"),
+        ("attempt.started", "attempt", "[1]"),
+        ("attempt.unavailable", "attempt", '"x"'),
+        ("checkpoint.time", "size", "[1]"),
+    ],
+)
+def test_an_entry_that_nobody_could_have_written_is_named(copied: Store, action: str, name: str, value: str) -> None:
+    """Values of another kind do not end the verification: the entry is named, and the rest is verified."""
+    e = audit_entries.c
+    with tampering(copied) as connection:
+        query = sa.select(e.id, e.detail).where(e.action == action, e.salt.is_not(None)).order_by(e.id.desc())
+        id_, detail = connection.execute(query.limit(1)).one()
+        told = json.dumps(json.loads(detail) | {name: json.loads(value)}) if name else value
+        connection.execute(sa.update(audit_entries).where(e.id == id_).values(detail=told))
+    report = verified(copied)
+    assert report.exit_code == VIOLATION
+    assert f"audit_entries {id_}" in {one.where for one in report.violations}
+
+
+@pytest.mark.parametrize("at", ["yesterday", "2026-03-02T08:00:00", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_time_that_is_none_is_named(copied: Store, at: str, waits: bool) -> None:
+    e = audit_entries.c
+    nowhere = ", leaf_index = NULL, epoch = NULL" if waits else ""
+    with tampering(copied) as connection:
+        id_ = connection.execute(sa.select(sa.func.max(e.id))).scalar_one()
+        connection.exec_driver_sql(f"UPDATE audit_entries SET at = ?{nowhere} WHERE id = ?", (at, id_))  # noqa: S608 - our own text
+    report = verified(copied)
+    assert report.exit_code == VIOLATION
+    assert f"audit_entries {id_}" in {one.where for one in report.violations}
 
 
 def test_on_postgresql_too(new_postgres: Callable[[], AbstractContextManager[str]], tmp_path: Path) -> None:

@@ -23,20 +23,31 @@ def passed_over(reader: Reader, waiting: Sequence[str], report: Report, limit: i
         report: where it is told.
         limit: violations to name.
     """
+    # What is no time was changed, which V1 tells.
+    waiting = [at for at in waiting if _time(at)]
     if not waiting:
         return
-    (placed,) = next(reader.rows(("at",), "audit_entries", _LAST), (None,))
-    (newest,) = next(reader.rows(("at",), "audit_entries", _NEWEST), (None,))
+    (placed,) = next(reader.rows(("at",), "audit_entries", _LAST), ("",))
+    (newest,) = next(reader.rows(("at",), "audit_entries", _NEWEST), ("",))
     first = min(waiting)
-    old = [at for at in waiting if placed and _time(placed) - _time(at) > PASSED_OVER]
+    old = [at for at in waiting if _is_long(at, placed)]
     if old:
         reason = f"{len(old)} entries since {first} have no place, and later ones have theirs"
         report.add([Finding("V8", "audit_entries", reason)], limit)
-    elif newest and _time(newest) - _time(first) > PASSED_OVER:
+    elif _is_long(first, newest):
         report.gaps.append(f"{len(waiting)} entries since {first} wait for their place")
     else:
         report.notes.append(f"{len(waiting)} new entries wait for their place in the log")
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _is_long(begin: str, end: str) -> bool:
+    first, last = _time(begin), _time(end)
+    return first is not None and last is not None and last - first > PASSED_OVER
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
