@@ -17,7 +17,7 @@ from service.audit import ranges, sequencer
 from service.errors import NotErased, NotFound
 from service.incidents import Occurrence
 from service.intake.deferred import read_deferred
-from service.intake.replay import Operator, replay_event
+from service.intake.replay import Operator, replay_delivery, replay_event
 from service.merkle import leaves
 from service.privacy import erasure, plan
 from service.privacy.mentions import Names
@@ -337,4 +337,19 @@ def test_what_named_the_erased_in_passing_still_verifies(store: Store) -> None:
     sequencer.sequence(store, KEY, datetime.now(UTC))
     (other,) = (row for row in rows(store, events) if row["subject"] == "orders/OtherOrder")
     assert (other["result"], other["error"]) == ("failed", "erased")
+    assert verified(store).violations == []
+
+
+def test_what_stood_apart_is_replayed_without_the_name_of_the_erased(store: Store) -> None:
+    """A delivery that could not be read came after the erasure; read at last, it brings no name back."""
+    tell_story(store)
+    end_work(store)
+    erase(store, MINE[0])
+    told = bodies.arrival("orders.cancel", bodies.order(SOURCE, "cancelled"), datetime.now(UTC), at=bodies.door())
+    with store.write() as connection:
+        keep(connection, [replace(told, event=None, apart="quarantine", reason="read more strictly once")])
+    (apart,) = (row["id"] for row in rows(store, deliveries) if row["verdict"] == "quarantine")
+    replay_delivery(store, bodies.door(), apart, Operator("jane", "because"))
+    kept = everything(store)
+    assert [name for name in NAMES if name in kept] == []
     assert verified(store).violations == []
