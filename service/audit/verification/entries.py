@@ -93,17 +93,17 @@ def look(
     return chunk
 
 
-def waiting(reader: Reader, erasures: Erasures) -> Iterator[tuple[str, Finding | None]]:
+def waiting(reader: Reader, erasures: Erasures) -> Iterator[tuple[int, str, Finding | None]]:
     """Verify the entries that have no place yet.
 
     Yields:
-        Of each its time, and what is wrong with it, if anything.
+        Of each its number, its time, and what is wrong with it, if anything.
     """
     for row in reader.rows(COLUMNS, "audit_entries", "WHERE leaf_index IS NULL ORDER BY id"):
         problem = _problem(row, recomputed(row), erasures)
         if row[14] is not None:
             problem = "it has an epoch and no place in it"
-        yield row[1], Finding("V1", f"audit_entries {row[13]}", problem) if problem else None
+        yield row[13], row[1], Finding("V1", f"audit_entries {row[13]}", problem) if problem else None
 
 
 def recomputed(row: Row) -> bytes:

@@ -48,14 +48,14 @@ class Done:
         findings: the first violations.
         violations: how many there are.
         chunk: of `leaves`: what roots are made of.
-        times: of `waiting`: when the entries without a place were written.
+        waiting: of `waiting`: the numbers of the entries without a place, and when they were written.
     """
 
     task: Task
     findings: list[Finding] = field(default_factory=list)
     violations: int = 0
     chunk: entries.Chunk | None = None
-    times: list[str] = field(default_factory=list)
+    waiting: list[tuple[int, str]] = field(default_factory=list)
 
     def take(self, found: Iterable[Finding]) -> Done:
         """Count violations, and keep the first ones; what cannot be compared at all is one, and ends the part."""
@@ -103,8 +103,8 @@ class Worker:
             return done.take(found)
         if task.kind == "waiting":
             waiting = list(entries.waiting(self.reader, self.erasures))
-            done.times = [at for at, _ in waiting]
-            return done.take(finding for _, finding in waiting if finding)
+            done.waiting = [(id_, at) for id_, at, _ in waiting]
+            return done.take(finding for *_, finding in waiting if finding)
         if task.kind == "apart":
             return done.take(apart.judge(self.reader, self._bytes))
         if task.kind == "events":
