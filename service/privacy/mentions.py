@@ -84,6 +84,12 @@ class Mentions:
         rows = {table: self.rows.get(table, {}) | other.rows.get(table, {}) for table in TEXTS}
         return Mentions(rows, {table: max(self.seen.get(table, 0), other.seen.get(table, 0)) for table in TEXTS})
 
+    def of(self, subjects: Collection[str]) -> Mentions:
+        """Those of them that name one of these, or an address."""
+        wanted = {"", *subjects}
+        rows = {table: {id_: w for id_, w in found.items() if w in wanted} for table, found in self.rows.items()}
+        return Mentions(rows, self.seen)
+
 
 def search(store: Store, names: Names, progress: Progress = lambda _table, _rows: None) -> Mentions:
     """Look through every text, each page in a snapshot of its own."""
