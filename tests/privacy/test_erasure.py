@@ -317,6 +317,9 @@ def test_a_large_text_of_any_kind_is_looked_through_in_no_time(filling: str) -> 
         (f"x{EMAIL}", None),
         (f"{EMAIL}.org", None),
         (f"{EMAIL}. Then", ""),
+        (json.dumps({"text": f"\u201c{COPY}\u201d is gone"}), MINE[0]),
+        (json.dumps({"text": f"\u2192{MINE[0]}"}), MINE[0]),
+        (json.dumps({"text": f"\u201c{EMAIL}\u201d"}), ""),
         ("nobody", None),
     ],
 )
