@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def make(store: Store, place: Path, operator: Operator, told: Told) -> Manifest:
             found,
             checks.log_of(partial),
         )
+        if os.path.lexists(place):
+            raise FileUnusable(f"{place} came to be while the backup was made, and is left alone: make another one")
         # Before the file has its name: a backup is a file with a manifest, and whoever is killed here leaves none.
         manifest.write(made, place)
     _record(store, made, operator)

@@ -193,8 +193,14 @@ def _place(connection: sa.Connection, found: Replayed, arrival: Arrival, operato
         # The event came in by another delivery meanwhile: its outcomes are there already.
         found = replace(found, follow_ups=(), states=())
     found = replace(found, event_id=receipt.event_id if receipt else None)
-    write_audit(connection, [_entry(found, now, operator)])
+    write_audit(connection, [_entry(_unnamed(connection, found), now, operator)])
     return found
+
+
+def _unnamed(connection: sa.Connection, found: Replayed) -> Replayed:
+    """The same as the trail may tell it: of an erased subject no name, and no text that may hold one."""
+    place = tombstones.known(connection, [found.subject or ""]).get(found.subject or "")
+    return replace(found, subject=place, result="ignored", error=None, fingerprint=None) if place else found
 
 
 def _entry(found: Replayed, now: datetime, operator: Operator) -> dict[str, Any]:

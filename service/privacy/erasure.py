@@ -7,7 +7,7 @@ its leaves never held a name. What an entry committed to can be told by nobody o
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -49,11 +49,19 @@ class Done:
     entries: int
 
 
-def erase(store: Store, plan: Plan, why: Why) -> Done | None:
+def erase(
+    store: Store, plan: Plan, why: Why, still: Callable[[sa.Connection], bool] = lambda _connection: True
+) -> Done | None:
     """Erase what was planned.
 
+    Args:
+        store: the open store.
+        plan: what.
+        why: on what ground.
+        still: asked when nobody keeps anything any more: whether it is still to be erased.
+
     Returns:
-        None where others belong to it meanwhile: plan again.
+        None where others belong to it meanwhile, or it is not to be erased any more: plan again.
 
     Raises:
         NotErased: something is held, or follow-ups are open.
@@ -63,7 +71,7 @@ def erase(store: Store, plan: Plan, why: Why) -> Done | None:
     with store.write() as connection:
         tombstones.lock_for_erasing(connection)
         current = renewed(connection, plan)
-        if current is None:
+        if current is None or not still(connection):
             return None
         check(connection, current)
         return _erase(connection, current, why, now)

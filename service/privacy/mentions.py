@@ -29,6 +29,7 @@ _PAGE = 2000
 _LONG_ENOUGH = 8
 # Bounded and begun at boundaries: a body may be five million letters without an end.
 _TOKEN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{8,32}(?![A-Za-z0-9])")
+_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _SUBJECT = re.compile(r"(?<![a-z_])[a-z_]{1,40}/[A-Za-z0-9]{1,32}(?![A-Za-z0-9])")
 
 Progress = Callable[[str, int], object]
@@ -59,7 +60,14 @@ class Names:
         object.__setattr__(self, "_pattern", found)
 
     def named_in(self, text: str) -> str | None:
-        """Whom does a text name? A subject; empty for an address alone; None for nobody."""
+        """Whom does a text name, JSON or not? A subject; empty for an address alone; None for nobody."""
+        found = self._named_in(text)
+        if found is None and "\\u" in text:
+            # A letter that is spelled so hides where a word begins: in JSON, a quotation mark is one of its letters.
+            return self._named_in(_ESCAPED.sub(lambda one: chr(int(one[1], 16)), text))
+        return found
+
+    def _named_in(self, text: str) -> str | None:
         if "/" in text and (subjects := self.subjects.intersection(_SUBJECT.findall(text))):
             return min(subjects)
         if self._ids and (ids := self._ids.keys() & _TOKEN.findall(text)):
@@ -83,6 +91,12 @@ class Mentions:
         """Both together; `other` looked further."""
         rows = {table: self.rows.get(table, {}) | other.rows.get(table, {}) for table in TEXTS}
         return Mentions(rows, {table: max(self.seen.get(table, 0), other.seen.get(table, 0)) for table in TEXTS})
+
+    def of(self, subjects: Collection[str]) -> Mentions:
+        """Those of them that name one of these, or an address."""
+        wanted = {"", *subjects}
+        rows = {table: {id_: w for id_, w in found.items() if w in wanted} for table, found in self.rows.items()}
+        return Mentions(rows, self.seen)
 
 
 def search(store: Store, names: Names, progress: Progress = lambda _table, _rows: None) -> Mentions:

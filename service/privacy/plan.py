@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -26,7 +26,7 @@ class Plan:
 
     Attributes:
         subjects: all of them, those that belong together included.
-        names: what is looked for in texts.
+        names: what is looked for in texts; of others too, where several erasures share the look.
         mentions: the rows whose texts name them.
         apart: deliveries that became no event and name them.
     """
@@ -65,6 +65,37 @@ def plan(
     return Plan(found, names, search(store, names, progress), _apart(store, vault, names))
 
 
+def plans(store: Store, vault: Vault, families: Iterable[Collection[str]], together: int) -> Iterator[Plan]:
+    """Plan the erasure of families of subjects, some together, with one look through every text for all of them.
+
+    Args:
+        store: the open store.
+        vault: the keys of the settings.
+        families: of each, those that belong together.
+        together: no more subjects in one plan, unless one family has more.
+
+    Raises:
+        ConfigurationError: as `plan`.
+    """
+    pieces = list(_pieces(families, together))
+    names = Names(frozenset().union(*pieces))
+    mentions, apart = search(store, names), _named_apart(store, vault, names)
+    for piece in pieces:
+        stands_apart = tuple(id_ for id_, whom in apart.items() if whom in piece)
+        yield Plan(tuple(sorted(piece)), names, mentions.of(piece), stands_apart)
+
+
+def _pieces(families: Iterable[Collection[str]], together: int) -> Iterator[frozenset[str]]:
+    piece: frozenset[str] = frozenset()
+    for family in families:
+        if piece and len(piece) + len(family) > together:
+            yield piece
+            piece = frozenset()
+        piece = piece.union(family)
+    if piece:
+        yield piece
+
+
 def plan_for_address(
     store: Store,
     vault: Vault,
@@ -96,21 +127,23 @@ def plan_for_address(
 
 
 def _apart(store: Store, vault: Vault, names: Names) -> tuple[int, ...]:
-    """Deliveries in quarantine, or waiting to be read, that name a subject; as text, since some are no JSON."""
+    """Deliveries in quarantine, or waiting to be read, that name a subject."""
+    return tuple(_named_apart(store, vault, names))
+
+
+def _named_apart(store: Store, vault: Vault, names: Names) -> dict[int, str]:
+    """The same, each with whom it names; they are read as text, since some are no JSON."""
     if not names.subjects:
-        return ()
-    return tuple(
-        one.id
-        for one in opened(store, vault, apart=True)
-        if names.named_in(one.body.decode("utf-8", "replace")) is not None
-    )
+        return {}
+    read = ((one.id, names.named_in(one.body.decode("utf-8", "replace"))) for one in opened(store, vault, apart=True))
+    return {id_: whom for id_, whom in read if whom is not None}
 
 
 def renewed(connection: sa.Connection, before: Plan) -> Plan | None:
     """The plan as it is now, inside the transaction that erases; None where others belong to it meanwhile."""
     if tuple(kin(connection, before.subjects)) != before.subjects:
         return None
-    mentions = search_newer(connection, before.names, before.mentions)
+    mentions = search_newer(connection, before.names, before.mentions).of(before.subjects)
     return Plan(before.subjects, before.names, mentions, before.apart)
 
 

@@ -6,7 +6,8 @@ Small batches, each a transaction of its own, oldest first; what was done stays 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,8 +18,8 @@ from service.audit import ranges
 from service.errors import NotErased
 from service.privacy import rows
 from service.privacy.erasure import Why, erase
-from service.privacy.kin import kin
-from service.privacy.plan import plan
+from service.privacy.kin import kin, some_at_once
+from service.privacy.plan import Plan, plans
 from service.privacy.traces import ERASED, open_follow_ups
 from service.settings import Settings
 from service.store import Store, holds, refusals, tombstones
@@ -29,8 +30,10 @@ from service.vault import Vault
 BASIS = "retention"
 # The subject of the trail under which bodies go by the clock.
 ABOUT = "retention/bodies"
-# A transaction of either takes tens of milliseconds: deliveries wait two seconds at most.
-_BODIES, _SUBJECTS = 200, 40
+# A transaction of either takes some tens of milliseconds: deliveries wait two seconds at most.
+_BODIES, _TOGETHER = 200, 12
+# Every text is looked through once for so many: the more, the less is read.
+_SUBJECTS = 2_000
 _KEPT = sa.text("deliveries.body IS NOT NULL")
 _D, _E = deliveries.c, events.c
 
@@ -142,31 +145,43 @@ class Sweeper:
         for batch in _due_subjects(self.store, before):
             if self.stop.is_set():
                 break
-            free = self._forgettable(batch, before) - seen
+            families = [family for family in self._forgettable(batch, before) if not family <= seen]
+            free = set().union(*families)
             held += len(set(batch) - free - seen)
             seen |= free
-            if self.dry_run:
-                gone += len(free)
-            elif free:
-                forgotten = self._forget(free)
-                gone, held = gone + forgotten, held + len(free) - forgotten
+            forgotten = len(free) if self.dry_run or not free else self._forget(families, before)
+            gone, held = gone + forgotten, held + len(free) - forgotten
         return gone, held
 
-    def _forgettable(self, batch: Iterable[str], before: datetime) -> set[str]:
-        """Those of which nothing newer is known, nor of anybody who belongs to them, and that nothing holds."""
-        free: set[str] = set()
+    def _forgettable(self, batch: Iterable[str], before: datetime) -> set[frozenset[str]]:
+        """Those with all who belong to them of which nothing newer is known, and that nothing holds."""
         with self.store.read() as connection:
-            for subject in batch:
-                family = kin(connection, [subject])
-                newest = sa.select(_E.id).where(_E.subject.in_(family), _E.last_seen_at >= before).limit(1)
-                busy = holds.held(connection, family) or open_follow_ups(connection, family)
-                if not busy and connection.execute(newest).first() is None:
-                    free |= set(family)
-        return free
+            families = {frozenset(kin(connection, [subject])) for subject in batch}
+            return {
+                family
+                for family in families
+                if not holds.held(connection, family)
+                and not open_follow_ups(connection, family)
+                and _is_old(connection, family, before)
+            }
 
-    def _forget(self, subjects: set[str]) -> int:
+    def _forget(self, families: Iterable[frozenset[str]], before: datetime) -> int:
+        """Forget them, a few in a transaction; how many subjects they were."""
+        gone = 0
+        for one in plans(self.store, self.vault, sorted(families, key=min), _TOGETHER):
+            if self.stop.is_set():
+                break
+            began = time.monotonic()
+            gone += self._erase(one, before)
+            if self.store.dialect == "sqlite":
+                # Deliveries get the write lock for as long as we had it.
+                time.sleep(time.monotonic() - began)
+        return gone
+
+    def _erase(self, one: Plan, before: datetime) -> int:
+        why = Why(self.actor, BASIS, self.reason)
         try:
-            done = erase(self.store, plan(self.store, self.vault, subjects), Why(self.actor, BASIS, self.reason))
+            done = erase(self.store, one, why, lambda connection: _is_old(connection, one.subjects, before))
         except NotErased:
             return 0  # held, or work on it began, since we looked: another time
         self.progress(len(done.places) if done else 0)
@@ -181,6 +196,13 @@ class Sweeper:
                 return refusals.count_before(connection, before)
         with self.store.write() as connection:
             return refusals.forget_before(connection, before)
+
+
+def _is_old(connection: sa.Connection, subjects: Collection[str], before: datetime) -> bool:
+    """Whether nothing newer is known of any of them."""
+    newer = sa.select(_E.id).where(_E.last_seen_at >= before).limit(1)
+    found = (connection.execute(newer.where(_E.subject.in_(some))).first() for some in some_at_once(subjects))
+    return not any(row is not None for row in found)
 
 
 def _due_bodies(store: Store, before: datetime) -> Iterator[dict[int, str | None]]:

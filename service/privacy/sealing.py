@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from service import payloads
 from service.payloads import Kept
-from service.store import Store
+from service.store import Store, tombstones
 from service.store.audit import entry, write_audit
 from service.store.schema import deliveries, events
 from service.vault import Vault
@@ -125,6 +125,7 @@ def _few(rows: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 def _rewrap(store: Store, keys: dict[int, tuple[bytes, bytes]]) -> int:
     """Put wrapped keys in the place of others; one that was changed or erased meanwhile stays as it is."""
     with store.write() as connection:
+        tombstones.lock_for_keeping(connection)
         now = connection.execute(sa.select(_D.id, _D.data_key).where(_D.id.in_(keys)).with_for_update()).all()
         same = [row.id for row in now if row.data_key is not None and bytes(row.data_key) == keys[row.id][0]]
         if same:
@@ -143,6 +144,8 @@ def _seal(store: Store, vault: Vault, ids: list[int], actor: str, now: datetime)
         for id_, row in rows.items()
     }
     with store.write() as connection:
+        # An erasure that is under way would not see the entries, which name whose bytes they are.
+        tombstones.lock_for_keeping(connection)
         # What was erased or sealed meanwhile stays as it is.
         plain = sorted(connection.execute(still.with_for_update()).scalars())
         if not plain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -14,8 +15,10 @@ import sqlalchemy as sa
 from service.audit import epochs, sequencer
 from service.audit.verification.findings import OK, VIOLATION
 from service.store import Store, open_store
+from service.store.audit import entry, write_audit
 from service.store.schema import audit_entries, audit_keys, audit_logs, checkpoints, metadata
 from tests.audit import record
+from tests.audit.book import NOW, write
 from tests.audit.record import BEGAN, FOREIGN, KEY, NEXT, verified
 from tests.audit.tampering import COLUMNS, TABLES, change, put_back, rehash, rows_to_change, tampering
 from tests.rows import rows
@@ -73,6 +76,48 @@ def test_a_changed_column_is_found(copied: Store, table: str, column: str) -> No
         assert any(table in str(one) for one in report.violations), report.violations
         put_back(copied, table, column, row)
     assert verified(copied).violations == []
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "value"),
+    [
+        ("payload.erased", "", "no JSON"),
+        ("payload.sealed", "", "[]"),
+        ("received", "", '{"a": ' + "[" * 100_000),
+        ("received", "identity", '"zz"'),
+        ("received", "identity", "5"),
+        ("state.changed", "updated_at", '"yesterday"'),
+        ("state.changed", "updated_at", '"2026-03-02T08:00:00"'),
+        ("state.changed", "status", "[1]"),
+        ("attempt.started", "attempt", "[1]"),
+        ("attempt.unavailable", "attempt", '"x"'),
+        ("checkpoint.time", "size", "[1]"),
+    ],
+)
+def test_an_entry_that_nobody_could_have_written_is_named(copied: Store, action: str, name: str, value: str) -> None:
+    """Values of another kind do not end the verification: the entry is named, and the rest is verified."""
+    e = audit_entries.c
+    with tampering(copied) as connection:
+        query = sa.select(e.id, e.detail).where(e.action == action, e.salt.is_not(None)).order_by(e.id.desc())
+        id_, detail = connection.execute(query.limit(1)).one()
+        told = json.dumps(json.loads(detail) | {name: json.loads(value)}) if name else value
+        connection.execute(sa.update(audit_entries).where(e.id == id_).values(detail=told))
+    report = verified(copied)
+    assert report.exit_code == VIOLATION
+    assert f"audit_entries {id_}" in {one.where for one in report.violations}
+
+
+@pytest.mark.parametrize("at", ["yesterday", "2026-03-02T08:00:00", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_time_that_is_none_is_named(copied: Store, at: str, waits: bool) -> None:
+    e = audit_entries.c
+    nowhere = ", leaf_index = NULL, epoch = NULL" if waits else ""
+    with tampering(copied) as connection:
+        id_ = connection.execute(sa.select(sa.func.max(e.id))).scalar_one()
+        connection.exec_driver_sql(f"UPDATE audit_entries SET at = ?{nowhere} WHERE id = ?", (at, id_))  # noqa: S608 - our own text
+    report = verified(copied)
+    assert report.exit_code == VIOLATION
+    assert f"audit_entries {id_}" in {one.where for one in report.violations}
 
 
 def test_on_postgresql_too(new_postgres: Callable[[], AbstractContextManager[str]], tmp_path: Path) -> None:
@@ -217,10 +262,30 @@ def test_an_entry_that_was_erased_without_saying_so_is_found(copied: Store) -> N
 def test_an_entry_that_was_passed_over_is_found(copied: Store) -> None:
     """V8: one that never got its place, while entries that are a minute younger have theirs."""
     record.let_in(copied, BEGAN, ("orders.place", record.order("PassedOver")))
+    record.let_in(copied, BEGAN + timedelta(days=1), ("orders.place", record.order("PlacedSoon")))
     with tampering(copied) as connection:
-        places = {"epoch": None, "leaf_index": None}
         newest = sa.select(sa.func.max(audit_entries.c.id)).scalar_subquery()
-        later = BEGAN + timedelta(minutes=5)
-        connection.execute(sa.update(audit_entries).where(audit_entries.c.id == newest - 2).values(at=later))
-        connection.execute(sa.update(audit_entries).where(audit_entries.c.id == newest).values(places))
+        size = sa.select(sa.func.max(audit_logs.c.size)).scalar_subquery()
+        values = {"epoch": 1, "leaf_index": size}
+        connection.execute(sa.update(audit_entries).where(audit_entries.c.id == newest).values(values))
     assert "V8" in {one.check for one in verified(copied, limit=100).violations}
+
+
+def test_what_waited_when_an_epoch_was_opened_was_not_passed_over(sqlite_store: Store) -> None:
+    """Its first leaf comes before everything that waits in a restored database, whatever the time."""
+    write(sqlite_store, 2)
+    sequencer.sequence(sqlite_store, KEY, NOW)
+    write(sqlite_store, 2)
+    epochs.open_next(sqlite_store, [], KEY.verifier, NOW + timedelta(days=1), "operator jane", "restored")
+    assert verified(sqlite_store).violations == []
+
+
+def test_what_tells_the_beginning_of_something_long_was_not_passed_over(sqlite_store: Store) -> None:
+    """A sweep of minutes is written down at its end, with the time at which it began."""
+    with sqlite_store.write() as connection:
+        write_audit(connection, [entry(NOW, "order_copies/XAyRWNUzyN", "intake", "note", {"text": "a"})])
+    sequencer.sequence(sqlite_store, KEY, NOW)
+    with sqlite_store.write() as connection:
+        began = NOW - timedelta(minutes=5)
+        write_audit(connection, [entry(began, "copydesk/sweep", "sweep", "swept", {"pages": 40})])
+    assert verified(sqlite_store).violations == []

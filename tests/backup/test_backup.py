@@ -255,3 +255,19 @@ def test_a_killed_backup_leaves_nothing_that_looks_like_one(store: Store, tmp_pa
     make(store, place, WHO, told)
     assert partials(directory) == []
     assert check(place, told)
+
+
+def test_of_two_backups_to_one_name_the_first_keeps_its_manifest(store: Store, tmp_path: Path) -> None:
+    """The second finds the name taken at its end, and leaves the manifest too."""
+    fill(store, 2)
+    place = tmp_path / "kept.db"
+
+    def meanwhile(what: str, *_: object) -> None:
+        if what == "looking for damage":
+            manifest.place_of(place).write_text("of the other")
+            place.write_bytes(b"the other")
+
+    with pytest.raises(FileUnusable, match="left alone"):
+        make(store, place, WHO, meanwhile)
+    assert (place.read_bytes(), manifest.place_of(place).read_text()) == (b"the other", "of the other")
+    assert partials(tmp_path) == []

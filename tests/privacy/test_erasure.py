@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,17 +13,19 @@ import pytest
 import sqlalchemy as sa
 
 from service.arrivals import Arrival
-from service.audit import ranges
+from service.audit import ranges, sequencer
 from service.errors import NotErased, NotFound
 from service.incidents import Occurrence
 from service.intake.deferred import read_deferred
-from service.intake.replay import Operator, replay_event
+from service.intake.replay import Operator, replay_delivery, replay_event
 from service.merkle import leaves
 from service.privacy import erasure, plan
 from service.privacy.mentions import Names
+from service.router import Verdict
 from service.store import Store, holds, incident_alerts, queries
 from service.store.audit import entry, write_audit
 from service.store.follow_up_rows import try_again
+from service.store.keep import keep
 from service.store.schema import (
     attempts,
     audit_entries,
@@ -38,6 +41,7 @@ from service.store.schema import (
 )
 from service.vault import Vault
 from tests import bodies
+from tests.audit.record import KEY, verified
 from tests.privacy.conftest import (
     COPY,
     EMAIL,
@@ -313,9 +317,42 @@ def test_a_large_text_of_any_kind_is_looked_through_in_no_time(filling: str) -> 
         (f"x{EMAIL}", None),
         (f"{EMAIL}.org", None),
         (f"{EMAIL}. Then", ""),
+        (json.dumps({"text": f"\u201c{COPY}\u201d is gone"}), MINE[0]),
+        (json.dumps({"text": f"\u2192{MINE[0]}"}), MINE[0]),
+        (json.dumps({"text": f"\u201c{EMAIL}\u201d"}), ""),
         ("nobody", None),
     ],
 )
 def test_a_name_is_found_where_it_stands_by_itself(text: str, whom: str | None) -> None:
     """Not as a part of another one."""
     assert Names(frozenset(MINE), frozenset({EMAIL})).named_in(text) == whom
+
+
+def test_what_named_the_erased_in_passing_still_verifies(store: Store) -> None:
+    """An event of somebody else whose error named them loses that text, and stays somebody else's."""
+    tell_story(store)
+    end_work(store)
+    door = bodies.door()
+    failed = bodies.arrival("orders.place", bodies.order("OtherOrder"), datetime.now(UTC), at=door)
+    with store.write() as connection:
+        keep(connection, [replace(failed, verdict=Verdict(errors=(f"ValueError: {TARGET} is not there",)))])
+    erase(store, MINE[0])
+    sequencer.sequence(store, KEY, datetime.now(UTC))
+    (other,) = (row for row in rows(store, events) if row["subject"] == "orders/OtherOrder")
+    assert (other["result"], other["error"]) == ("failed", "erased")
+    assert verified(store).violations == []
+
+
+def test_what_stood_apart_is_replayed_without_the_name_of_the_erased(store: Store) -> None:
+    """A delivery that could not be read came after the erasure; read at last, it brings no name back."""
+    tell_story(store)
+    end_work(store)
+    erase(store, MINE[0])
+    told = bodies.arrival("orders.cancel", bodies.order(SOURCE, "cancelled"), datetime.now(UTC), at=bodies.door())
+    with store.write() as connection:
+        keep(connection, [replace(told, event=None, apart="quarantine", reason="read more strictly once")])
+    (apart,) = (row["id"] for row in rows(store, deliveries) if row["verdict"] == "quarantine")
+    replay_delivery(store, bodies.door(), apart, Operator("jane", "because"))
+    kept = everything(store)
+    assert [name for name in NAMES if name in kept] == []
+    assert verified(store).violations == []

@@ -12,7 +12,7 @@ import pytest
 from service.audit import ranges
 from service.errors import NotFound
 from service.intake.replay import Operator, replay_event
-from service.privacy import retention
+from service.privacy import plan, retention
 from service.privacy.retention import Clocks, Gone, Sweeper
 from service.settings import Settings
 from service.store import Store, holds
@@ -20,6 +20,7 @@ from service.store.refusals import add_refusals
 from service.store.schema import audit_entries, deliveries, events, refusals, states
 from service.vault import Vault
 from tests import bodies
+from tests.audit.record import verified
 from tests.privacy.conftest import COPY, EMAIL, MINE, SOURCE, TARGET, end_work, tell, tell_others, tell_story
 from tests.rows import rows
 
@@ -149,3 +150,35 @@ def test_every_delivery_that_lost_its_bytes_is_named_once(store: Store, monkeypa
     told = [json.loads(row["detail"]) for row in rows(store, audit_entries) if row["action"] == "payload.erased"]
     named = [id_ for one in told for part in ranges.parse(one["deliveries"]) for id_ in part]
     assert sorted(named) == list(range(1, 41))
+
+
+def test_few_subjects_go_in_a_transaction_and_texts_are_looked_through_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many belong together with those that are due: deliveries wait for each transaction."""
+    looks: list[int] = []
+    search = plan.search
+    monkeypatch.setattr(plan, "search", lambda *told: looks.append(1) or search(*told))
+    tell_others(store, 30, at=LONG_AGO)
+    end_work(store)
+    pieces: list[int] = []
+    assert sweeper(store, NAMES, progress=pieces.append).run() == Gone(subjects=90)
+    assert (max(pieces), sum(pieces), len(looks)) == (12, 90, 1)
+    assert "Other" not in repr([rows(store, table) for table in (events, states, audit_entries)])
+    assert verified(store).violations == []
+
+
+def test_what_became_newer_since_it_was_found_stays(store: Store) -> None:
+    """A delivery comes while others go: its subject is not of long ago any more, nor who belong to it."""
+    tell_others(store, 10, at=LONG_AGO)
+    end_work(store)
+    late = [bodies.copy("Other00009", "failed")]
+
+    def come(_rows: int) -> None:
+        if late:
+            tell(store, "order_copies.fail", late.pop(), at=LATELY)
+
+    gone = sweeper(store, NAMES, progress=come).run()
+    assert gone.subjects + gone.held_back == 30
+    assert gone.held_back >= 3
+    assert [row["subject"] for row in rows(store, events)][-2:] == ["order_copies/Other00009"] * 2

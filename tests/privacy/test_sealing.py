@@ -14,7 +14,7 @@ from service.intake.replay import Operator, replay_event
 from service.merkle.leaves import commit_to_payload, digest_of_sealed
 from service.privacy import sealing
 from service.privacy.sealing import Sealed
-from service.store import Store, queries
+from service.store import Store, queries, tombstones
 from service.store.keep import keep
 from service.store.schema import audit_entries, deliveries
 from service.vault import Vault
@@ -156,3 +156,20 @@ def test_with_the_database_alone_nothing_of_a_body_or_header_is_read(
     words = (EMAIL, "customer_email", "canary", "x-request-id", "secret_word", '"attributes"')
     assert {word: look(word) for word in words} == {key: set() for key in words}
     assert sum(EMAIL.encode() in body for body in opened(store, vault)) == 4
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["sealed", "wrapped anew"])
+def test_it_waits_for_an_erasure_that_is_under_way(store: Store, again: bool) -> None:
+    """Which would not see the entries that are written meanwhile, and leave the names in them."""
+    first, second = keys(2)
+    tell_story(store, vault=Vault([first]) if again else None)
+    found: list[Sealed] = []
+    thread = threading.Thread(target=lambda: found.append(bring(store, Vault([second, first]))))
+    with store.write() as connection:
+        tombstones.lock_for_erasing(connection)
+        thread.start()
+        thread.join(0.5)
+        waited = thread.is_alive()
+    thread.join(10)
+    assert waited
+    assert found == [Sealed(0, 3) if again else Sealed(3, 0)]

@@ -32,6 +32,8 @@ COLUMNS = (
     "id",
     "epoch",
 )
+# In place of the hash of columns of which no leaf can be made, such as a time that is none.
+_NO_LEAF = bytes(32)
 _ERASED = re.compile(r"erased/[1-9][0-9]*")
 
 
@@ -91,21 +93,21 @@ def look(
     return chunk
 
 
-def waiting(reader: Reader, erasures: Erasures) -> Iterator[tuple[str, Finding | None]]:
+def waiting(reader: Reader, erasures: Erasures) -> Iterator[tuple[int, str, Finding | None]]:
     """Verify the entries that have no place yet.
 
     Yields:
-        Of each its time, and what is wrong with it, if anything.
+        Of each its number, its time, and what is wrong with it, if anything.
     """
     for row in reader.rows(COLUMNS, "audit_entries", "WHERE leaf_index IS NULL ORDER BY id"):
         problem = _problem(row, recomputed(row), erasures)
         if row[14] is not None:
             problem = "it has an epoch and no place in it"
-        yield row[1], Finding("V1", f"audit_entries {row[13]}", problem) if problem else None
+        yield row[13], row[1], Finding("V1", f"audit_entries {row[13]}", problem) if problem else None
 
 
 def recomputed(row: Row) -> bytes:
-    """The hash of an entry's leaf, from its columns alone."""
+    """The hash of an entry's leaf, from its columns alone; none at all where they make no leaf."""
     _, at, _, actor, action, event_id, follow_up_id, _, payload, sealed, _, commitment = row[:12]
     told = {
         "action": action,
@@ -116,13 +118,16 @@ def recomputed(row: Row) -> bytes:
         "payload": payload,
         "sealed": sealed,
     }
-    return leaf_hash(leaf(at, told))
+    try:
+        return leaf_hash(leaf(at, told))
+    except (AttributeError, TypeError, UnicodeEncodeError):
+        return _NO_LEAF
 
 
 def _problem(row: Row, found: bytes, erasures: Erasures) -> str:
     """What is wrong with an entry by itself; empty for nothing."""
     _, _, subject, actor, _, _, _, detail, _, _, salt, commitment, kept, id_, _ = row
-    if found != kept:
+    if found != kept or found == _NO_LEAF:
         return "one of its columns was changed: the leaf that they make is not the one that was kept"
     if salt is not None:
         if commit_to_entry(salt, actor, subject, detail) == commitment:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from functools import cached_property
 
 from service.audit import ranges
 from service.audit.verification.places import Reader
+from service.audit.verification.told import read_detail
 
 ACTION = "payload.erased"
 SEALED = "payload.sealed"
@@ -56,7 +56,7 @@ class Erasures:
         # An erasure is told by an entry that can be opened itself.
         rows = self._reader.rows(("id", "detail"), "audit_entries", "WHERE action = ? AND salt IS NOT NULL", (ACTION,))
         for id_, detail in rows:
-            told = json.loads(detail)
+            told = read_detail(detail)
             deliveries.add(str(told.get("deliveries", "")), id_)
             entries.add(str(told.get("entries", "")), id_)
         return deliveries, entries
@@ -64,7 +64,7 @@ class Erasures:
     @cached_property
     def _sealed(self) -> dict[int, bytes]:
         rows = self._reader.rows(("detail", "sealed"), "audit_entries", "WHERE action = ? ORDER BY id", (SEALED,))
-        found = ((json.loads(detail).get("delivery"), sealed) for detail, sealed in rows)
+        found = ((read_detail(detail).get("delivery"), sealed) for detail, sealed in rows)
         return {id_: sealed for id_, sealed in found if isinstance(id_, int) and sealed is not None}
 
     def sealed_later(self, id_: int) -> bytes | None:

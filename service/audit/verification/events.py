@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from service.audit.verification import payloads
-from service.audit.verification.findings import UNTOLD, Finding, differences
+from service.audit.verification.findings import UNTOLD, Finding, Whose, differences
 from service.audit.verification.places import Reader, Row
 from service.audit.verification.told import COLUMNS, Told, side_by_side
 
@@ -89,8 +89,9 @@ class Story:
         self._superseded |= told_by_intake and entry.action == "state.superseded"
         if not (applied or told_by_intake):
             return
+        row: tuple[Any, ...]
         if entry.erased:
-            row = (self.id, entry.subject, UNTOLD, UNTOLD, UNTOLD, applied, entry.at)
+            row = (self.id, Whose(entry.subject), UNTOLD, UNTOLD, UNTOLD, applied, entry.at)
         else:
             d = entry.read()
             told = d.get("before"), d.get("status"), d.get("updated_at")
@@ -134,7 +135,7 @@ class Story:
 def _event(entry: Told, detail: dict[str, Any], first: Any) -> list[Any]:
     """What an event's row holds, without whether it is superseded and what counts its deliveries."""
     if entry.erased:
-        return [entry.event_id, UNTOLD, UNTOLD, entry.subject, *[UNTOLD] * 9, first]
+        return [entry.event_id, UNTOLD, UNTOLD, Whose(entry.subject), *[UNTOLD] * 9, first]
     d = detail.get
     key = bytes.fromhex(d("identity", ""))
     return [

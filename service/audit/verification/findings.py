@@ -105,6 +105,27 @@ class _Anything:
 UNTOLD: Any = _Anything()
 
 
+class Whose:
+    """Equal to whom a row may be about whose entry was erased: to the place that stands in the entry, or to a name.
+
+    An entry goes with whoever it was about, and the row has the place too. Or it goes since its text named somebody
+    else: then the row keeps its own name.
+    """
+
+    def __init__(self, place: str) -> None:
+        """Take the place."""
+        self._place = place
+
+    def __eq__(self, other: object) -> bool:
+        return other == self._place or (isinstance(other, str) and not other.startswith("erased/"))
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return self._place
+
+
 def differences(
     check: str, where: str, columns: Sequence[str], told: Sequence[Any], kept: Sequence[Any]
 ) -> list[Finding]:

@@ -75,9 +75,9 @@ def _told_heads(rows: LogRows) -> Iterator[Finding]:
     for one in rows.told:
         if one.entry.action == "checkpoint.time":
             detail = one.entry.read()
-            told[one.entry.subject, detail.get("size")] = (detail.get("root"), one.entry)
+            told[one.entry.subject, str(detail.get("size"))] = (detail.get("root"), one.entry)
     for row in rows.checkpoints:
-        where, found = f"checkpoints {row.id}", told.pop((f"audit_logs/{row.epoch}", row.size), None)
+        where, found = f"checkpoints {row.id}", told.pop((f"audit_logs/{row.epoch}", str(row.size)), None)
         if found is None:
             yield Finding("V3", where, "no entry of the trail tells of it")
         elif found[0] != row.root.hex():

@@ -19,6 +19,9 @@ from service.vault import Vault
 
 # Violations of one part that are handed on; the rest are counted.
 MOST = 100
+# What a value of another kind, or spelled another way, than any that we write comes to.
+_NONE_OF_OURS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_ABOUT = {kind: ("V7", kind) for kind in ("events", "states", "follow_ups")} | {"apart": ("V7", "deliveries")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +48,30 @@ class Done:
         findings: the first violations.
         violations: how many there are.
         chunk: of `leaves`: what roots are made of.
-        times: of `waiting`: when the entries without a place were written.
+        waiting: of `waiting`: the numbers of the entries without a place, and when they were written.
     """
 
     task: Task
     findings: list[Finding] = field(default_factory=list)
     violations: int = 0
     chunk: entries.Chunk | None = None
-    times: list[str] = field(default_factory=list)
+    waiting: list[tuple[int, str]] = field(default_factory=list)
 
     def take(self, found: Iterable[Finding]) -> Done:
-        """Count violations, and keep the first ones."""
-        for one in found:
-            self.violations += 1
-            if len(self.findings) < MOST:
-                self.findings.append(one)
+        """Count violations, and keep the first ones; what cannot be compared at all is one, and ends the part."""
+        try:
+            for one in found:
+                self._add(one)
+        except _NONE_OF_OURS as error:
+            # Which entry it is in, V1 tells, where the log was not made anew with it.
+            reason = f"the trail tells what Copydesk never writes ({type(error).__name__}): the rest is not compared"
+            self._add(Finding(*_ABOUT.get(self.task.kind, ("V1", "audit_entries")), reason))
         return self
+
+    def _add(self, one: Finding) -> None:
+        self.violations += 1
+        if len(self.findings) < MOST:
+            self.findings.append(one)
 
 
 class Worker:
@@ -92,8 +103,8 @@ class Worker:
             return done.take(found)
         if task.kind == "waiting":
             waiting = list(entries.waiting(self.reader, self.erasures))
-            done.times = [at for at, _ in waiting]
-            return done.take(finding for _, finding in waiting if finding)
+            done.waiting = [(id_, at) for id_, at, _ in waiting]
+            return done.take(finding for *_, finding in waiting if finding)
         if task.kind == "apart":
             return done.take(apart.judge(self.reader, self._bytes))
         if task.kind == "events":

@@ -14,6 +14,15 @@ from service.audit.verification.places import Row
 _scan: Callable[[str, int], tuple[Any, int]] = vars(json.JSONDecoder())["scan_once"]
 
 
+def read_detail(detail: str) -> dict[str, Any]:
+    """The detail of an entry; empty where it is no object, and so none of ours."""
+    try:
+        found, end = _scan(detail, 0)
+    except (ValueError, StopIteration, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and end == len(detail) else {}
+
+
 class Told(NamedTuple):
     """One entry; the first column is what entries are grouped by."""
 
@@ -36,11 +45,7 @@ class Told(NamedTuple):
 
     def read(self) -> dict[str, Any]:
         """The detail; an entry whose detail is no object was changed, which V1 tells."""
-        try:
-            found, end = _scan(self.detail, 0)
-        except (ValueError, StopIteration):
-            return {}
-        return found if isinstance(found, dict) and end == len(self.detail) else {}
+        return read_detail(self.detail)
 
 
 # Behind the column that they are grouped by.

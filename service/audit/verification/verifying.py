@@ -94,7 +94,7 @@ class _Run:
         self._whole = manifest is None or (manifest.complete and not manifest.omitted)
         self._leaves_file = None if manifest is None or manifest.complete else leaves_file
         self._chunks: list[Chunk] = []
-        self._waiting: list[str] = []
+        self._waiting: list[tuple[int, str]] = []
 
     def verify(self) -> Report:
         with opened(self._place) as reader:
@@ -170,7 +170,7 @@ class _Run:
     def _take(self, done: Done) -> None:
         self.report.add(done.findings, self._wish.limit)
         self.report.violation_count += done.violations - len(done.findings)
-        self._waiting += done.times
+        self._waiting += done.waiting
         if done.chunk is not None:
             self._chunks.append(done.chunk)
 
