@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-COMPARISONS = ("eq", "not_eq", "lt", "lteq", "gt", "gteq")
+ORDERED = ("lt", "lteq", "gt", "gteq")
+COMPARISONS = ("eq", "not_eq", *ORDERED)
 LISTS = ("in", "not_in")
 TEXTS = ("start", "end", "cont", "matches")
 # Questions of a value; the parameter says whether the answer must be yes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, current_app, request
 
 from service.access import Caller, unmask
-from service.conditions import JSON_CONT
+from service.conditions import JSON_CONT, ORDERED, TEXTS, Condition
 from service.errors import StoreUnavailable
 from service.store import selections
 from service.store.selections import LISTED
@@ -48,10 +48,17 @@ def asked(offer: Offer, kinds: Sequence[str]) -> tuple[Caller, Query]:
     check_media_types()
     query = read(offer, request.args.items(multi=True), kinds)
     shown = Services.of(current_app).records.shown
-    if any(one.predicate == JSON_CONT and not set(one.values[0]) <= shown for one in query.conditions):
-        # Whoever may ask what stands in metadata learns it, one question at a time.
+    if any(_reveals(offer, one, shown) for one in query.conditions):
+        # Whoever may ask what stands behind the mask learns it, one question at a time.
         caller.check("act")
     return caller, query
+
+
+def _reveals(offer: Offer, one: Condition, shown: Collection[str]) -> bool:
+    """Tell whether a filter asks for a part of what is masked: a whole value must be known already."""
+    if one.predicate == JSON_CONT:
+        return not set(one.values[0]) <= set(shown)
+    return one.predicate in (*TEXTS, *ORDERED) and not set(one.names).isdisjoint(offer.free_texts)
 
 
 def check_media_types() -> None:

@@ -67,7 +67,7 @@ def _filled(store: Store, dialect: str) -> str:
     with store.write() as connection:
         connection.execute(sa.text(_EVENTS.format(rows=ROWS, **_SPELT[dialect]).replace(":", "\\:")))
         now = datetime.now(UTC)
-        return keeping.create(connection, "test", ("read",), now, expires_at=None, by="operator test")
+        return keeping.create(connection, "test", ("act",), now, expires_at=None, by="operator test")
 
 
 def _ask(process: tuple[Web, str], path: str) -> Answer:
