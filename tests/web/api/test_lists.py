@@ -302,11 +302,9 @@ def test_hostile_text_stays_inert(desk: Desk) -> None:
         json.loads(raw)
 
 
-@pytest.mark.parametrize(
-    "asked", ["reference_start=a", "reference_cont=a", "reference_gt=a", "status_or_reference_end=a"]
-)
+@pytest.mark.parametrize("asked", ["reference_start", "reference_cont", "reference_gt", "status_or_reference_end"])
 def test_parts_of_what_is_masked_are_asked_for_with_more_than_read(told: Desk, asked: str) -> None:
     """Question by question, whoever may ask for parts puts the whole together."""
-    assert told.refused(f"{COPIES}?filter[q][{asked}]", 403)
-    told.ids(f"{COPIES}?filter[q][{asked}]", "act")
+    assert told.refused(f"{COPIES}?filter[q][{asked}]=a", 403)
+    told.ids(f"{COPIES}?filter[q][{asked}]=a", "act")
     assert told.ids(f"{COPIES}?filter[q][reference_eq]=nobody") == []
