@@ -64,7 +64,7 @@ class Pace:
     housekeeping: float = 10.0
     sequence: float = 1.0
     publish: float = 3600.0
-    publish_at_stop: float = 3.0
+    publish_at_stop: float = 1.5
     grace: int = 20
 
 
