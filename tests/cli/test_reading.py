@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.cli import output
+from service.cli.sentences import sentence
 from service.store import Store
 from service.store.schema import attempts, events, follow_ups
 from tests.cli.conftest import Deliver, Run, command, environment
@@ -237,3 +238,14 @@ def _on_a_terminal(*arguments: str) -> str:
     running.wait(20)
     os.close(ours)
     return told.decode()
+
+
+@pytest.mark.parametrize(
+    ("action", "detail", "told"),
+    [
+        ("incident.opened", {"about": "order_copies", "cause": "no stock"}, "incident of order_copies began: no stock"),
+        ("incident.resolved", {"lasted": "2 h", "why": "cured", "count": 3}, "incident ended after 2 h: cured"),
+    ],
+)
+def test_the_trail_tells_of_incidents_in_words(action: str, detail: dict[str, object], told: str) -> None:
+    assert sentence(action, "worker", detail) == told

@@ -17,7 +17,6 @@ Row = tuple[Any, ...]
 
 # Times are text, as SQLite keeps them; flags are 0 or 1.
 FLAGS = frozenset({"superseded", "applied"})
-TEXT_KEYS = frozenset({"subject"})
 _BATCH = 2_000
 # 64 MiB, in KiB: rows are read in another order than they lie in, though not far from it.
 _CACHE = -65_536

@@ -129,4 +129,3 @@ LISTED: Mapping[str, Listed] = {
     "audit_entries": _of(audit_entries, "payload", "sealed", "salt", "commitment"),
     "incidents": _of(incidents),
 }
-AFFECTED = schema.incident_subjects
