@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ SUBJECT = "database/export"
 SQLITE = "copydesk.sqlite"
 METADATA = "metadata.json"
 BODIES = "bodies"
+_ANY_SEALED = sa.select(sa.exists().where(deliveries.c.data_key.is_not(None)))
 _BODY_COLUMNS = {"delivery_id": int, "body": str}
 
 
@@ -118,7 +120,8 @@ def make(store: Store, place: Path, wish: Wish, operator: Operator, vault: Vault
     with whole_directory(place) as directory:
         with store.read_for_long() as connection:
             now = datetime.now(UTC)
-            sealed = connection.execute(sa.select(sa.exists().where(deliveries.c.data_key.is_not(None)))).scalar_one()
+            # Asked only where it matters: where nothing is sealed, every delivery is looked at.
+            sealed = wish.unmask and connection.execute(_ANY_SEALED).scalar_one()
             exporting = Exporting(connection, directory, wish, vault, told, now, bool(sealed))
             asked = questions(connection, wish, now)
             files = [*_FORMATS[wish.format](exporting, asked), _leaves(exporting)]
@@ -184,14 +187,12 @@ _FORMATS: dict[str, Callable[[Exporting, Sequence[Question]], Iterator[DataFile]
 def _leaves(exporting: Exporting) -> DataFile:
     """The hashes of all leaves, in their order: with them, the place of each entry is proved."""
     entries = audit_entries.c
-    query = sa.select(entries.leaf_hash).where(entries.leaf_index.is_not(None))
-    running = exporting.connection.execution_options(stream_results=True, max_row_buffer=10_000).execute(
-        query.order_by(entries.epoch, entries.leaf_index)
-    )
+    query = sa.select(sa.type_coerce(entries.leaf_hash, sa.types.NullType())).where(entries.leaf_index.is_not(None))
     path, number = exporting.directory / LEAVES, 0
     with path.open("xb") as opened:
-        for part in running.partitions(10_000):
-            opened.write(b"".join([leaf for (leaf,) in part]))
+        ordered = query.order_by(entries.epoch, entries.leaf_index)
+        for part in reading.parts(exporting.connection, ordered, 10_000):
+            opened.write(b"".join(chain.from_iterable(part)))
             number += len(part)
             exporting.told("leaves of the log", number, None)
     return DataFile(LEAVES, None, number, digest_of(path))

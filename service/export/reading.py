@@ -39,9 +39,20 @@ def rows(
     """
     told = [_plain(column, connection.dialect.name, hexadecimal=hexadecimal) for column in columns]
     query = sa.select(*told).where(*where).order_by(*_key(table, connection.dialect.name))
-    running = connection.execution_options(stream_results=True, max_row_buffer=_AT_ONCE).execute(query)
-    for part in running.partitions(_AT_ONCE):
-        yield [tuple(row) for row in part]
+    yield from parts(connection, query, _AT_ONCE)
+
+
+def parts(connection: sa.Connection, query: sa.Select[Any], at_once: int) -> Iterator[list[Row]]:
+    """The rows of a query as plain tuples, so many at a time; the database holds those that are not read yet."""
+    if connection.dialect.name == "sqlite":
+        # As the driver makes them, step by step: SQLAlchemy's rows cost more than reading does.
+        cursor: Any = connection.execute(query).cursor
+        while part := cursor.fetchmany(at_once):
+            yield part
+        return
+    running = connection.execution_options(stream_results=True, max_row_buffer=at_once).execute(query)
+    for found in running.partitions(at_once):
+        yield [tuple(row) for row in found]
 
 
 def count(connection: sa.Connection, table: sa.Table, where: Sequence[sa.ColumnElement[bool]] = ()) -> int:

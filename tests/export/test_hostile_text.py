@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from contextlib import closing
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.csv_text import cell as inert
-from service.csv_text import inert_part
+from service.csv_text import csv_part
+from service.export.flat_files import ndjson_part
 from service.store import Store
 from service.store.connections import sqlite3
 from service.store.schema import events
@@ -55,9 +57,25 @@ def test_a_cell_is_neither_a_formula_nor_an_order_to_a_terminal(text: str) -> No
     assert not UNSAFE.search(cell)
 
 
-@given(st.lists(st.tuples(st.integers(), st.none() | st.text() | st.sampled_from(HOSTILE)), min_size=1, max_size=5))
+PARTS = st.lists(
+    st.tuples(st.integers(), st.none() | st.text() | st.sampled_from((*HOSTILE, "a,b", 'a "b"', ""))),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(PARTS)
 def test_looking_at_whole_columns_gives_what_looking_at_each_cell_gives(part: list[tuple[int, str | None]]) -> None:
-    assert list(inert_part(part, [1])) == [(number, inert(text)) for number, text in part]
+    told = io.StringIO()
+    csv.writer(told).writerows((number, inert(text)) for number, text in part)
+    assert csv_part(part, [1]) == told.getvalue()
+
+
+@given(PARTS)
+def test_lines_of_json_are_those_of_an_encoder(part: list[tuple[int, str | None]]) -> None:
+    encode = json.JSONEncoder(separators=(",", ":")).encode
+    lines = [encode({"number": number, 'a "name"': text}) + "\n" for number, text in part]
+    assert ndjson_part(["number", 'a "name"'], part) == "".join(lines)
 
 
 def test_whatever_is_unsafe_is_not_printable() -> None:
