@@ -17,7 +17,8 @@ data files
 
 Rows of `audit_entries` carry every column, the salt among them: without it nobody can tell what an entry committed to.
 A bundle that holds every row of the tables in `TABLES` says `complete`; then it is also verified that the tables are
-what the trail tells. Columns that were left out, so that an auditor does not see them, are named in `omitted`.
+what the trail tells. Columns that were left out, so that an auditor does not see them, are named in `omitted`; those
+whose texts were masked, in `masked`.
 """
 
 from __future__ import annotations
@@ -94,6 +95,8 @@ class Manifest:
         epochs: ascending.
         files: every file but the manifest.
         omitted: columns that were left out, by table.
+        masked: columns in whose texts what looks like somebody's was masked, by table. Where there are any, bodies are
+            left out, so that nothing is compared with these texts.
     """
 
     made_at: str
@@ -104,6 +107,7 @@ class Manifest:
     epochs: tuple[Epoch, ...]
     files: tuple[DataFile, ...]
     omitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    masked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def spell(self) -> str:
         """The text of `manifest.json`."""
@@ -124,7 +128,10 @@ def read_manifest(text: str) -> Manifest:
             "keys": tuple(map(str, told.pop("keys"))),
             "epochs": tuple(Epoch(**epoch) for epoch in told.pop("epochs")),
             "files": tuple(DataFile(**file) for file in told.pop("files")),
-            "omitted": {str(name): tuple(columns) for name, columns in told.pop("omitted", {}).items()},
+            **{
+                part: {str(name): tuple(columns) for name, columns in told.pop(part, {}).items()}
+                for part in ("omitted", "masked")
+            },
         }
         manifest = Manifest(**told, **parts)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -57,7 +57,8 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     """Export what is recorded into DIRECTORY, which must not be there yet.
 
     It has one file for each table, or one SQLite file with all of them, and a manifest: copydesk audit verify
-    DIRECTORY checks it without the database. Bodies and headers are left out unless asked for.
+    DIRECTORY checks it without the database. Bodies and headers are left out unless asked for, and texts are scrubbed;
+    audit entries are as they are kept, but for CSV.
     """
     if unmask and not bodies:
         raise click.UsageError("--unmask goes with --bodies")

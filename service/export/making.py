@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.audit.bundle import LEAVES, MANIFEST, TABLES, DataFile, Epoch, Manifest
-from service.export import contents, datasette, payloads, reading
+from service.export import contents, datasette, masks, payloads, reading
 from service.export.contents import Wish
 from service.export.flat_files import write_csv, write_ndjson
 from service.export.questions import Question, questions
@@ -37,6 +37,11 @@ SQLITE = "copydesk.sqlite"
 METADATA = "metadata.json"
 BODIES = "bodies"
 _ANY_SEALED = sa.select(sa.exists().where(deliveries.c.data_key.is_not(None)))
+_KEPT = "Nothing: texts and bodies are as they are kept."
+_MASKED = (
+    "What looks like an e-mail address, a telephone or card number, or a token is masked in texts, but not in audit "
+    "entries, to which the log commits as they are."
+)
 _BODY_COLUMNS = {"delivery_id": int, "body": str}
 
 
@@ -74,7 +79,12 @@ class Exporting:
             found = payloads.unmasked_rows(self.connection, columns, where, self.vault, hexadecimal=hexadecimal)
         else:
             found = reading.rows(self.connection, table, columns, where, hexadecimal=hexadecimal)
+        found = masks.masked(found, [column.name for column in columns], self.masks(table))
         return self.telling(table.name, found, reading.count(self.connection, table, where))
+
+    def masks(self, table: sa.Table) -> dict[str, Callable[[str], str]]:
+        """What makes the texts of a table showable, by column; nothing where they are wanted as they are kept."""
+        return {} if self.wish.unmask else masks.masks(table.name, verified=self.wish.format != "csv")
 
     def bodies(self, question: Question) -> Iterator[list[Row]]:
         """Number and body of each delivery of a question."""
@@ -96,6 +106,7 @@ class Exporting:
             "what it is": "An export of what Copydesk recorded of Commerce Layer's order copies. Times are UTC.",
             "made": f"{spell(self.at)} by Copydesk {version()}.",
             "query": f"Asked for: {self.wish.words or 'everything'}.",
+            "what is masked": _KEPT if self.wish.unmask else _MASKED,
             "how to check it": f"copydesk audit verify DIRECTORY checks it with {MANIFEST} and {LEAVES} beside it.",
         }
 
@@ -125,7 +136,7 @@ def make(store: Store, place: Path, wish: Wish, operator: Operator, vault: Vault
             exporting = Exporting(connection, directory, wish, vault, told, now, bool(sealed))
             asked = questions(connection, wish, now)
             files = [*_FORMATS[wish.format](exporting, asked), _leaves(exporting)]
-            manifest = _manifest(exporting, files)
+            manifest = _manifest(exporting, [question.table for question in asked], files)
         (directory / MANIFEST).write_text(manifest.spell(), "utf-8")
         _record(store, manifest, wish, operator)
     return manifest
@@ -198,7 +209,7 @@ def _leaves(exporting: Exporting) -> DataFile:
     return DataFile(LEAVES, None, number, digest_of(path))
 
 
-def _manifest(exporting: Exporting, files: Sequence[DataFile]) -> Manifest:
+def _manifest(exporting: Exporting, of: Sequence[sa.Table], files: Sequence[DataFile]) -> Manifest:
     wish, connection = exporting.wish, exporting.connection
     logs = connection.execute(sa.select(audit_logs).order_by(audit_logs.c.epoch)).mappings().all()
     keys = connection.execute(sa.select(audit_keys.c.verifier).order_by(audit_keys.c.id)).scalars()
@@ -211,6 +222,7 @@ def _manifest(exporting: Exporting, files: Sequence[DataFile]) -> Manifest:
         epochs=tuple(Epoch(log["epoch"], log["origin"], log["size"]) for log in logs),
         files=tuple(files),
         omitted=contents.omitted(wish, sealed=exporting.sealed),
+        masked={table.name: tuple(by) for table in of if (by := exporting.masks(table))},
     )
 
 

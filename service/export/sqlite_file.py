@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from service.errors import FileUnusable
 from service.export.reading import Row
 from service.export.views import View, fitting
 from service.export.words import words
-from service.store.connections import sqlite3
+from service.store import connections
 
 README = "readme"
 # What can be searched in full: https://sqlite.org/fts5.html
@@ -24,6 +24,8 @@ SEARCHED: Mapping[str, tuple[str, ...]] = {
     "attempts": ("detail",),
     "incidents": ("cause", "detail"),
 }
+# https://sqlite.org/stricttables.html
+_STRICT = (3, 37, 0)
 _TYPES = ((sa.LargeBinary, bytes), (sa.Integer, int), (sa.Boolean, int))
 
 
@@ -37,9 +39,10 @@ class SqliteFile:
             FileUnusable: it cannot be written.
         """
         self.place = place
-        self._connection: Any = sqlite3.connect(place, isolation_level=None)
-        # It gets its name once it is whole: nobody needs a journal of a half.
-        for pragma in ("journal_mode = OFF", "synchronous = OFF"):
+        self._library = _library()
+        self._connection: Any = self._library.connect(place, isolation_level=None)
+        # It gets its name once it is whole: nobody needs a journal of a half. What is sorted goes to the disk.
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._database = Database(self._connection)
         self.tables: list[str] = []
@@ -78,18 +81,32 @@ class SqliteFile:
         marks = ", ".join("?" for _ in columns)
         listed = ", ".join(f'"{column}"' for column in columns)
         number = 0
-        try:
+        with self._trouble():
             self._connection.execute("BEGIN")
             for part in parts:
                 self._connection.executemany(f'INSERT INTO "{name}" ({listed}) VALUES ({marks})', part)  # noqa: S608 - our own names
                 number += len(part)
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise FileUnusable(f"{self.place} cannot be written: {error}") from error
         return number
 
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        """A full disk, above all: what is sorted needs room too, where temporary files are."""
+        try:
+            yield
+        except self._library.Error as error:
+            raise FileUnusable(f"{self.place} cannot be written: {error}") from error
+
     def finish(self, of: Sequence[sa.Table], about: Mapping[str, str]) -> list[View]:
-        """Make indexes, full-text search, views and the table that explains it all; the views that there are."""
+        """Make indexes, full-text search, views and the table that explains it all; the views that there are.
+
+        Raises:
+            FileUnusable: it cannot be written.
+        """
+        with self._trouble():
+            return self._finish(of, about)
+
+    def _finish(self, of: Sequence[sa.Table], about: Mapping[str, str]) -> list[View]:
         there = [table for table in of if table.name in self.tables]
         for table in there:
             self._index(table)
@@ -122,6 +139,20 @@ class SqliteFile:
             there: Any = self._database[table.name]
             told += [(table.name, name, *described["columns"].get(name, ("", ""))) for name in there.columns_dict]
         self._fill(README, list(columns), [[(number, *row) for number, row in enumerate(told, 1)]])
+
+
+def _library() -> Any:
+    """The SQLite library that makes the file: the one that sorts an index on the disk, not in memory, if there is one.
+
+    That of the process may have been built to keep everything temporary in memory; the interpreter's own seldom is. No
+    other library has this file open, and none has the database's.
+    """
+    import sqlite3  # noqa: PLC0415 - beside the one of the process, for this alone
+
+    with closing(sqlite3.connect(":memory:")) as connection:
+        built = {option for (option,) in connection.execute("PRAGMA compile_options")}
+    fits = sqlite3.sqlite_version_info >= _STRICT and "ENABLE_FTS5" in built and "TEMP_STORE=3" not in built
+    return sqlite3 if fits else connections.sqlite3
 
 
 def _type(column: sa.Column[Any]) -> type:
