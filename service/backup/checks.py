@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from service.backup import tables
-from service.backup.manifest import Log
+from service.backup.manifest import NAMED, Log, Violations
 from service.backup.snapshots import Told, opened
-from service.backup.trail import check_trail
+from service.backup.trail import refuse, violations_of
 from service.errors import FileUnusable
 from service.store import migrate
 from service.store.schema import APPLICATION_ID
 
-_NAMED_FAULTS = 3
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is known of a file that may be used.
+
+    Attributes:
+        revision: of its schema.
+        rows: how many each table has; an older file lacks newer tables, and those count 0.
+        violations: what somebody took it in spite of.
+    """
+
+    revision: str
+    rows: dict[str, int]
+    violations: Violations
 
 
-def check_file(file: Path, told: Told) -> tuple[str, dict[str, int]]:
+def check_file(file: Path, told: Told, *, despite: bool = False) -> Checked:
     """Check a file that claims to be a Copydesk database, without changing it.
 
-    Returns:
-        The revision of its schema, and how many rows each table has. An older file lacks newer tables: those count 0.
+    Args:
+        file: which.
+        told: hears how far it is.
+        despite: whether violations of its audit trail are found and no reason to refuse it. Damage always is.
 
     Raises:
         FileUnusable: it is damaged, another program's, of a newer Copydesk, or its audit trail was changed.
@@ -28,17 +44,29 @@ def check_file(file: Path, told: Told) -> tuple[str, dict[str, int]]:
     with opened(file) as driver:
         revision = _owned(driver, file)
         told("looking for damage", 0, None)
-        found = [row[0] for row in driver.execute(f"PRAGMA integrity_check({_NAMED_FAULTS})")]
+        found = [row[0] for row in driver.execute(f"PRAGMA integrity_check({NAMED})")]
         if found != ["ok"]:
             raise FileUnusable(f"{file} is damaged: {'; '.join(found)}")
-        if orphans := driver.execute("PRAGMA foreign_key_check").fetchmany(_NAMED_FAULTS):
-            rows = ", ".join(f"{table} {row} lacks its {parent}" for table, row, parent, _ in orphans)
-            raise FileUnusable(f"{file} is damaged: {rows}")
-        counted = _counted(driver)
+        there = {name for (name,) in driver.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        wanted = [table.name for table in tables.ordered()]
+        if revision == migrate.head() and (missing := [name for name in wanted if name not in there]):
+            raise FileUnusable(f"{file} is damaged: it has no table {', '.join(missing)}")
+        violations = _orphans(driver)
+        refuse(file, violations, despite=despite)
+        counted = {name: _count(driver, name) if name in there else 0 for name in wanted}
     # One of an older schema is verified once it was brought to this one.
     if revision == migrate.head():
-        check_trail(file, told)
-    return revision, counted
+        violations += violations_of(file, told)
+        refuse(file, violations, despite=despite)
+    return Checked(revision, counted, violations)
+
+
+def _orphans(driver: Any) -> Violations:
+    """Rows that refer to one that is gone."""
+    found = Violations()
+    for table, row, parent, _ in driver.execute("PRAGMA foreign_key_check"):
+        found += Violations(1, (f"{table} {row} lacks its {parent}",))
+    return found
 
 
 def _owned(driver: Any, file: Path) -> str:
@@ -52,13 +80,9 @@ def _owned(driver: Any, file: Path) -> str:
     return str(revision)
 
 
-def _counted(driver: Any) -> dict[str, int]:
-    there = {name for (name,) in driver.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    wanted = [table.name for table in tables.ordered()]
-    return {
-        name: driver.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] if name in there else 0  # noqa: S608 - our own names
-        for name in wanted
-    }
+def _count(driver: Any, name: str) -> int:
+    (found,) = driver.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608 - our own names
+    return int(found)
 
 
 def log_of(file: Path) -> Log:

@@ -23,7 +23,7 @@ from service.version import version
 SUBJECT = "database/backup"
 
 
-def make(store: Store, place: Path, operator: Operator, told: Told) -> Manifest:
+def make(store: Store, place: Path, operator: Operator, told: Told, *, despite: bool = False) -> Manifest:
     """Back up the database while others use it, and check the copy before it gets its name.
 
     Args:
@@ -31,6 +31,7 @@ def make(store: Store, place: Path, operator: Operator, told: Told) -> Manifest:
         place: where; nothing may be there. Its manifest is put beside it.
         operator: who, and why; for the audit trail.
         told: hears how far it is.
+        despite: whether it is made also where the audit trail does not hold; then the manifest says so.
 
     Raises:
         FileUnusable: something is at the place, it cannot be written, or the copy is not sound.
@@ -39,8 +40,8 @@ def make(store: Store, place: Path, operator: Operator, told: Told) -> Manifest:
     with whole_file(place) as partial:
         at = datetime.now(UTC)
         counted = _copy(store, partial, told)
-        revision, found = checks.check_file(partial, told)
-        if differing := tables.same(counted, found):
+        found = checks.check_file(partial, told, despite=despite)
+        if differing := tables.same(counted, found.rows):
             raise FileUnusable(f"the copy is not whole: {', '.join(differing)} had other numbers of rows")
         told("writing", 0, None)
         made = Manifest(
@@ -51,9 +52,10 @@ def make(store: Store, place: Path, operator: Operator, told: Told) -> Manifest:
             spell(at),
             store.dialect,
             version(),
-            revision,
-            found,
+            found.revision,
+            found.rows,
             checks.log_of(partial),
+            found.violations,
         )
         if os.path.lexists(place):
             raise FileUnusable(f"{place} came to be while the backup was made, and is left alone: make another one")
@@ -81,6 +83,7 @@ def _record(store: Store, made: Manifest, operator: Operator) -> None:
         "revision": made.revision,
         "epoch": made.log.epoch,
         "leaves": made.log.size,
+        "violations": made.violations.count or None,
         "reason": operator.reason,
     }
     write_patiently(store, entry(datetime.now(UTC), SUBJECT, operator.actor, "backup.made", detail))

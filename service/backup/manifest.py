@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from service.errors import FileUnusable
 
 FORMAT = "copydesk backup 1"
+# How many violations are named; audit verify names more.
+NAMED = 3
 _ENDING = ".manifest.json"
 # Far more than any manifest has: a file that claims to be one is not read whole before it is known to be small.
 _MOST_BYTES = 1 << 20
@@ -36,6 +38,23 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Violations:
+    """What of a file is not what its audit trail tells.
+
+    Attributes:
+        count: how many there are.
+        first: the first of them, a line each.
+    """
+
+    count: int = 0
+    first: Sequence[str] = ()
+
+    def __add__(self, other: Violations) -> Violations:
+        """Both together."""
+        return Violations(self.count + other.count, (*self.first, *other.first)[:NAMED])
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A backup in figures.
 
@@ -49,6 +68,7 @@ class Manifest:
         revision: of the schema.
         rows: of each table.
         log: how far the audit log was.
+        violations: with which the backup was made all the same.
     """
 
     format: str
@@ -61,6 +81,7 @@ class Manifest:
     revision: str
     rows: Mapping[str, int]
     log: Log
+    violations: Violations = Violations()
 
 
 def place_of(backup: Path) -> Path:
@@ -109,4 +130,5 @@ def _manifest(found: Any) -> Manifest:
     told: dict[str, Any] = {field.name: str(found[field.name]) for field in fields(Manifest)}
     log = Log(**{field.name: found["log"][field.name] for field in fields(Log)})
     rows = {str(name): int(count) for name, count in found["rows"].items()}
-    return Manifest(**told | {"size": int(found["size"]), "rows": rows, "log": log})
+    violations = Violations(int(found["violations"]["count"]), tuple(map(str, found["violations"]["first"])))
+    return Manifest(**told | {"size": int(found["size"]), "rows": rows, "log": log, "violations": violations})

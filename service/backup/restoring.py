@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from service.backup import checks, logical, manifest, snapshots, tables, targets
 from service.backup.making import SUBJECT
 from service.backup.manifest import Manifest
 from service.backup.snapshots import Told
-from service.backup.trail import check_trail
+from service.backup.trail import refuse, violations_of
 from service.errors import FileUnusable
 from service.files import digest_of, whole_file
 from service.intake.replay import Operator
@@ -34,7 +34,7 @@ class Restored:
     """What a restore did.
 
     Attributes:
-        manifest: of the backup.
+        manifest: of the backup, with the violations that were found.
         aside: where the old SQLite file is now; None where there was none.
     """
 
@@ -42,8 +42,16 @@ class Restored:
     aside: Path | None
 
 
-def check(backup: Path, told: Told) -> Manifest:
+def check(backup: Path, told: Told, *, despite: bool = False) -> Manifest:
     """Check everything about a backup that can be checked without another system, and change nothing.
+
+    Args:
+        backup: the file; its manifest is beside it.
+        told: hears how far it is.
+        despite: whether violations of its audit trail are no reason to refuse it.
+
+    Returns:
+        Its manifest, with the violations that there are, whatever it says of them.
 
     Raises:
         FileUnusable: it is not the file of its manifest, damaged, too new, or its audit trail does not hold.
@@ -62,10 +70,11 @@ def check(backup: Path, told: Told) -> Manifest:
         raise FileUnusable(f"{backup} cannot be read: {error.strerror}") from None
     if (digest, size) != (found.sha256, found.size):
         raise FileUnusable(f"{backup} is not the file of its manifest: its SHA-256 or its size is another")
-    revision, counted = checks.check_file(backup, told)
-    if revision != found.revision or (differing := tables.same(found.rows, counted)):
-        raise FileUnusable(f"{backup} does not hold what its manifest says: {revision}, {differing}")
-    return found
+    checked = checks.check_file(backup, told, despite=despite)
+    differing = tables.same(found.rows, checked.rows)
+    if checked.revision != found.revision or differing:
+        raise FileUnusable(f"{backup} does not hold what its manifest says: {checked.revision}, {differing}")
+    return replace(found, violations=checked.violations)
 
 
 def check_target(url: str, *, move_aside: bool) -> None:
@@ -98,28 +107,34 @@ def file_of(url: str) -> Path:
     return Path(sa.make_url(url).database or "")
 
 
-def restore(backup: Path, found: Manifest, url: str, operator: Operator, told: Told) -> Restored:
+def restore(
+    backup: Path, found: Manifest, url: str, operator: Operator, told: Told, *, despite: bool = False
+) -> Restored:
     """Restore a checked backup into a checked target.
+
+    Args:
+        backup: the file.
+        found: what `check` found.
+        url: where it goes.
+        operator: who, and why; for the restored audit trail.
+        told: hears how far it is.
+        despite: as in `check`: one of an older schema is verified only now.
 
     Raises:
         FileUnusable: it cannot be written, or the target is in use.
         StoreUnavailable: the database cannot be written.
     """
     if is_sqlite(url):
-        return Restored(found, _into_file(backup, found, file_of(url), operator, told))
-    _into_server(backup, found, url, operator, told)
-    return Restored(found, None)
+        return _into_file(backup, found, file_of(url), operator, told, despite=despite)
+    return _into_server(backup, found, url, operator, told, despite=despite)
 
 
-def _into_file(backup: Path, found: Manifest, file: Path, operator: Operator, told: Told) -> Path | None:
+def _into_file(backup: Path, found: Manifest, file: Path, operator: Operator, told: Told, *, despite: bool) -> Restored:
     aside = targets.aside_of(file, datetime.now(UTC)) if file.exists() else None
     with whole_file(file, mode=_MODE, clear=targets.clearing(file, aside)) as partial:
         told("copying", 0, None)
         shutil.copyfile(backup, partial)
-        # Brought to this version's schema, where it is of an older one.
-        open_store(f"sqlite:///{partial}").close()
-        if found.revision != migrate.head():
-            check_trail(partial, told)
+        found = _brought_to_head(partial, found, told, despite=despite)
         store = open_store(f"sqlite:///{partial}")
         try:
             with store.write() as connection:
@@ -127,31 +142,44 @@ def _into_file(backup: Path, found: Manifest, file: Path, operator: Operator, to
         finally:
             store.close()
         told("writing", 0, None)
-    return aside
+    return Restored(found, aside)
 
 
-def _into_server(backup: Path, found: Manifest, url: str, operator: Operator, told: Told) -> None:
+def _into_server(backup: Path, found: Manifest, url: str, operator: Operator, told: Told, *, despite: bool) -> Restored:
     store = open_store(url)
     try:
-        with _at_head(backup, found, told) as file, snapshots.opened(file) as source, store.write() as connection:
+        with (
+            _at_head(backup, found, told, despite=despite) as (file, there),
+            snapshots.opened(file) as source,
+            store.write() as connection,
+        ):
             logical.load(source, connection, told)
-            _record(connection, found, operator)
+            _record(connection, there, operator)
     finally:
         store.close()
+    return Restored(there, None)
 
 
 @contextmanager
-def _at_head(backup: Path, found: Manifest, told: Told) -> Iterator[Path]:
+def _at_head(backup: Path, found: Manifest, told: Told, *, despite: bool) -> Iterator[tuple[Path, Manifest]]:
     """The backup at this version's schema: itself, or a copy that was brought there."""
     if found.revision == migrate.head():
-        yield backup
+        yield backup, found
         return
     with TemporaryDirectory() as directory:
         file = Path(directory) / "backup.db"
         shutil.copyfile(backup, file)
-        open_store(f"sqlite:///{file}").close()
-        check_trail(file, told)
-        yield file
+        yield file, _brought_to_head(file, found, told, despite=despite)
+
+
+def _brought_to_head(file: Path, found: Manifest, told: Told, *, despite: bool) -> Manifest:
+    """Bring a copy to this version's schema, and verify one that could not be verified before."""
+    open_store(f"sqlite:///{file}").close()
+    if found.revision == migrate.head():
+        return found
+    violations = found.violations + violations_of(file, told)
+    refuse(file, violations, despite=despite)
+    return replace(found, violations=violations)
 
 
 def _record(connection: sa.Connection, found: Manifest, operator: Operator) -> None:
@@ -162,6 +190,7 @@ def _record(connection: sa.Connection, found: Manifest, operator: Operator) -> N
         "source": found.source,
         "epoch": found.log.epoch,
         "leaves": found.log.size,
+        "violations": found.violations.count or None,
         "reason": operator.reason,
     }
     write_audit(connection, [entry(datetime.now(UTC), SUBJECT, operator.actor, "backup.restored", detail)])

@@ -7,21 +7,17 @@ from pathlib import Path
 from service.audit.verification import verifying
 from service.audit.verification.places import Place
 from service.audit.verification.verifying import Wish
+from service.backup.manifest import NAMED, Violations
 from service.backup.snapshots import Told
 from service.errors import EvidenceUnreadable, FileUnusable
 
-_NAMED_FAULTS = 3
 
-
-def check_trail(file: Path, told: Told) -> None:
+def violations_of(file: Path, told: Told) -> Violations:
     """Verify a file of this version's schema against its own log, without any key or secret.
 
     That no head was signed, or that some entries wait for their place, is no fault of a backup.
-
-    Raises:
-        FileUnusable: something was changed behind the log; the first of it is named.
     """
-    wish = Wish(Place(file, immutable=True), limit=_NAMED_FAULTS)
+    wish = Wish(Place(file, immutable=True), limit=NAMED)
 
     def progress(done: int, total: int) -> None:
         told("audit entries verified", done, total)
@@ -29,7 +25,18 @@ def check_trail(file: Path, told: Told) -> None:
     try:
         report = verifying.verify(wish, progress)
     except EvidenceUnreadable as error:
-        raise FileUnusable(f"the audit trail of {file} cannot be verified: {error}") from error
-    if report.violation_count:
-        named = "; ".join(map(str, report.violations))
-        raise FileUnusable(f"the audit trail of {file} does not hold ({report.violation_count} faults): {named}")
+        return Violations(1, (f"it cannot be verified: {error}",))
+    return Violations(report.violation_count, tuple(map(str, report.violations)))
+
+
+def refuse(file: Path, found: Violations, *, despite: bool) -> None:
+    """Refuse a file that does not verify, unless somebody answers for taking it all the same.
+
+    Raises:
+        FileUnusable: something was changed behind the log; the first of it is named.
+    """
+    if found.count and not despite:
+        raise FileUnusable(
+            f"{file} is not what its audit trail tells ({found.count} violations): {'; '.join(found.first)}. "
+            "Have it all the same with --despite-violations and a --reason"
+        )
