@@ -12,7 +12,7 @@ LOCKED := --require-hashes --only-binary :all:
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-long check bench bench-record lock clean
+.PHONY: help up test test-long check bench bench-record bench-export lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -38,6 +38,9 @@ bench: $(VENV)/.dev ## Measure; docs/performance.md says what the figures mean
 
 bench-record: $(VENV)/.dev ## Measure the record at a million events; takes ten minutes and 3 GB of temporary files
 	@$(BIN)/python -m benchmarks.record
+
+bench-export: $(VENV)/.dev ## Measure exports and backups at a million events; takes half an hour and 15 GB of temporary files
+	@$(BIN)/python -m benchmarks.export --everything --postgresql
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \

@@ -45,14 +45,18 @@ def rows(
 def parts(connection: sa.Connection, query: sa.Select[Any], at_once: int) -> Iterator[list[Row]]:
     """The rows of a query as plain tuples, so many at a time; the database holds those that are not read yet."""
     if connection.dialect.name == "sqlite":
-        # As the driver makes them, step by step: SQLAlchemy's rows cost more than reading does.
-        cursor: Any = connection.execute(query).cursor
-        while part := cursor.fetchmany(at_once):
-            yield part
-        return
-    running = connection.execution_options(stream_results=True, max_row_buffer=at_once).execute(query)
-    for found in running.partitions(at_once):
-        yield [tuple(row) for row in found]
+        running = connection.execute(query)
+    else:
+        # One row is all that SQLAlchemy then holds of a cursor on the server; the driver gives the others.
+        running = connection.execution_options(stream_results=True, max_row_buffer=1).execute(query)
+        if (first := running.fetchone()) is None:
+            return
+        yield [tuple(first)]
+    # As the driver makes them: SQLAlchemy's rows cost more than reading does.
+    cursor: Any = running.cursor
+    while part := cursor.fetchmany(at_once):
+        yield part
+    running.close()
 
 
 def count(connection: sa.Connection, table: sa.Table, where: Sequence[sa.ColumnElement[bool]] = ()) -> int:
