@@ -24,8 +24,6 @@ SEARCHED: Mapping[str, tuple[str, ...]] = {
     "attempts": ("detail",),
     "incidents": ("cause", "detail"),
 }
-# https://sqlite.org/stricttables.html
-_STRICT = (3, 37, 0)
 _TYPES = ((sa.LargeBinary, bytes), (sa.Integer, int), (sa.Boolean, int))
 
 
@@ -39,7 +37,7 @@ class SqliteFile:
             FileUnusable: it cannot be written.
         """
         self.place = place
-        self._library = _library()
+        self._library = connections.sorting_library()
         self._connection: Any = self._library.connect(place, isolation_level=None)
         # It gets its name once it is whole: nobody needs a journal of a half. What is sorted goes to the disk.
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE"):
@@ -139,20 +137,6 @@ class SqliteFile:
             there: Any = self._database[table.name]
             told += [(table.name, name, *described["columns"].get(name, ("", ""))) for name in there.columns_dict]
         self._fill(README, list(columns), [[(number, *row) for number, row in enumerate(told, 1)]])
-
-
-def _library() -> Any:
-    """The SQLite library that makes the file: the one that sorts an index on the disk, not in memory, if there is one.
-
-    That of the process may have been built to keep everything temporary in memory; the interpreter's own seldom is. No
-    other library has this file open, and none has the database's.
-    """
-    import sqlite3  # noqa: PLC0415 - beside the one of the process, for this alone
-
-    with closing(sqlite3.connect(":memory:")) as connection:
-        built = {option for (option,) in connection.execute("PRAGMA compile_options")}
-    fits = sqlite3.sqlite_version_info >= _STRICT and "ENABLE_FTS5" in built and "TEMP_STORE=3" not in built
-    return sqlite3 if fits else connections.sqlite3
 
 
 def _type(column: sa.Column[Any]) -> type:

@@ -7,7 +7,9 @@ closing a descriptor of one drops the locks of the other.
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import gevent
@@ -41,6 +43,23 @@ SQLITE_PRAGMAS: dict[str, str | int] = {
 # Checkpoints are the worker's. A web process makes one only where no worker has for 64 MiB of pages.
 WEB_AUTOCHECKPOINT = 16_384
 WORKER_AUTOCHECKPOINT = 1_000
+# https://sqlite.org/stricttables.html
+_STRICT = (3, 37, 0)
+
+
+@cache
+def sorting_library() -> Any:
+    """The library for a file that one process makes alone: one that sorts on the disk, if there is one.
+
+    That of the process may have been built to keep everything temporary in memory, and an index over a million rows is
+    a hundred MiB of it. The interpreter's own seldom is. No other library may have the file open meanwhile.
+    """
+    import sqlite3 as own  # noqa: PLC0415 - beside the one of the process, for this alone
+
+    with closing(own.connect(":memory:")) as connection:
+        built = {option for (option,) in connection.execute("PRAGMA compile_options")}
+    fits = own.sqlite_version_info >= _STRICT and "ENABLE_FTS5" in built and "TEMP_STORE=3" not in built
+    return own if fits else sqlite3
 
 
 def is_sqlite(url: str) -> bool:

@@ -13,6 +13,7 @@ from service.audit.bundle import MANIFEST
 from service.audit.verification import verifying
 from service.audit.verification.findings import INCOMPLETE, Report
 from service.audit.verification.verifying import Wish
+from service.errors import EvidenceUnreadable
 from service.files import digest_of
 from service.store import Store
 from service.store.connections import sqlite3
@@ -100,3 +101,22 @@ def test_a_changed_row_is_found_even_where_the_manifest_fits(
         connection.execute(statement)
     resealed(directory, "copydesk.sqlite")
     assert check in {finding.check for finding in verified(directory).violations}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("format_", ["ndjson", "sqlite"])
+def test_two_entries_at_one_place_are_no_record(signed: Store, export: Export, format_: str) -> None:
+    directory = export(format_, bodies=True, unmask=True)
+    if format_ == "ndjson":
+        file = directory / "audit_entries.ndjson"
+        first, second, *others = [json.loads(line) for line in file.read_text().splitlines()]
+        second["leaf_index"] = first["leaf_index"]
+        file.write_text("".join(json.dumps(row) + "\n" for row in (first, second, *others)))
+    else:
+        file = directory / "copydesk.sqlite"
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            connection.execute("DROP INDEX uq_audit_entries_leaf")
+            connection.execute("UPDATE audit_entries SET leaf_index = 0 WHERE id = 2")
+    resealed(directory, file.name)
+    with pytest.raises(EvidenceUnreadable, match="not rows of the record"):
+        verified(directory)

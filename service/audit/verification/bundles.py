@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import file_digest
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from service.audit.bundle import LEAVES, MANIFEST, TABLES, DataFile, Manifest, r
 from service.audit.verification.findings import Finding
 from service.audit.verification.places import library
 from service.errors import EvidenceUnreadable
+from service.store.connections import sorting_library
 from service.store.schema import metadata
 
-_BATCH = 5_000
+_EMPTY = {bytes: "x''", int: "0", str: "''"}
 _SQLITE = (".sqlite", ".db")
 
 
@@ -64,19 +64,33 @@ def load(directory: Path, manifest: Manifest, into: Path) -> Iterator[Finding]:
     Raises:
         EvidenceUnreadable: a row is none of its table.
     """
-    engine = sa.create_engine(f"sqlite:///{into}", module=library())
+    found = sorting_library()
+    engine = sa.create_engine(f"sqlite:///{into}", module=found)
     metadata.create_all(engine, [metadata.tables[name] for name in TABLES])
     engine.dispose()
-    with closing(library().connect(into)) as connection:
-        # It is thrown away: nothing has to be on a disk.
-        connection.execute("PRAGMA synchronous = 0")
-        connection.execute("PRAGMA journal_mode = memory")
-        connection.execute("PRAGMA foreign_keys = 0")
+    with closing(found.connect(into)) as connection:
+        # It is thrown away: nothing has to be on a disk, and nothing is taken back.
+        for pragma in ("synchronous = 0", "journal_mode = off", "foreign_keys = 0", "temp_store = file"):
+            connection.execute(f"PRAGMA {pragma}")
+        indexes = _without_indexes(connection)
         for file in manifest.files:
             count = _load(connection, directory, file)
             if count is not None and count != file.rows:
                 yield Finding("V1", file.name, f"it has {count} rows, and the manifest tells {file.rows}")
+        try:
+            for index in indexes:
+                connection.execute(index)
+        except found.DatabaseError as error:
+            raise EvidenceUnreadable(f"{directory}: not rows of the record: {error}") from None
         connection.commit()
+
+
+def _without_indexes(connection: Any) -> list[str]:
+    """Drop the indexes, and give the statements that make them: made at the end, each is sorted once."""
+    made = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchall()
+    for name, _ in made:
+        connection.execute(f"DROP INDEX {name}")
+    return [sql for _, sql in made]
 
 
 def _load(connection: Any, directory: Path, file: DataFile) -> int | None:
@@ -87,8 +101,8 @@ def _load(connection: Any, directory: Path, file: DataFile) -> int | None:
         if path.suffix in _SQLITE and file.table is None:
             return _from_sqlite(connection, path)
         if path.suffix == ".ndjson" and file.table in TABLES:
-            return _insert(connection, file.table, _lines(path))
-    except (ValueError, TypeError, AttributeError, library().DatabaseError) as error:
+            return _insert(connection, file.table, _values(file.table, _lines(path)))
+    except (ValueError, TypeError, AttributeError, library().DatabaseError, sorting_library().DatabaseError) as error:
         raise EvidenceUnreadable(f"{path}: not rows of the record: {error}") from None
     return None
 
@@ -111,30 +125,45 @@ def _from_sqlite(connection: Any, path: Path) -> int:
             if table not in there:
                 continue
             names = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
-            columns = [c.name for c in metadata.tables[table].c if c.name in names]
-            rows = source.execute(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608 - names of our own
-            count += _insert(connection, table, (dict(zip(columns, row, strict=True)) for row in rows))
+            wanted = ", ".join(_told(column, names) for column in metadata.tables[table].c)
+            count += _insert(connection, table, source.execute(f"SELECT {wanted} FROM {table}"))  # noqa: S608 - our own
     return count
 
 
-def _insert(connection: Any, table: str, rows: Iterator[Mapping[str, Any]]) -> int:
+def _told(column: sa.Column[Any], there: Collection[str]) -> str:
+    """A column of a bundle's table in SQL; bytes are bytes, whatever the file holds."""
+    told = column.name if column.name in there else "NULL"
+    if isinstance(column.type, sa.LargeBinary):
+        told = f"CAST({told} AS BLOB)"
+    return told if column.nullable else f"coalesce({told}, {_EMPTY[type(_instead(column))]})"
+
+
+def _instead(column: sa.Column[Any]) -> bytes | int | str:
+    """What stands for a value that was left out of the export: it equals nothing, so no check takes it for true."""
+    if isinstance(column.type, sa.LargeBinary):
+        return b""
+    return 0 if column.type.python_type is int else ""
+
+
+def _insert(connection: Any, table: str, rows: Iterable[Sequence[Any]]) -> int:
     columns = metadata.tables[table].c
     marks = ", ".join("?" * len(columns))
     statement = f"INSERT INTO {table} ({', '.join(c.name for c in columns)}) VALUES ({marks})"  # noqa: S608 - our own
-    blobs = {c.name for c in columns if isinstance(c.type, sa.LargeBinary)}
-    count = 0
-    while some := list(islice(rows, _BATCH)):
-        connection.executemany(statement, [_values(columns, row, blobs) for row in some])
-        count += len(some)
-    return count
+    return int(connection.executemany(statement, rows).rowcount)
 
 
-def _values(columns: Any, row: Mapping[str, Any], blobs: set[str]) -> list[Any]:
-    found = []
-    for column in columns:
-        value = row.get(column.name)
-        if value is None and not column.nullable:
-            # Left out of the export: something that equals nothing, so that no check takes it for true.
-            value = b"" if column.name in blobs else 0 if column.type.python_type is int else ""
-        found.append(bytes.fromhex(value) if column.name in blobs and isinstance(value, str) else value)
-    return found
+def _values(table: str, lines: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    """Lines of a file as rows of its table."""
+    columns = metadata.tables[table].c
+    names = [c.name for c in columns]
+    instead = [(at, _instead(c)) for at, c in enumerate(columns) if not c.nullable]
+    blobs = [at for at, c in enumerate(columns) if isinstance(c.type, sa.LargeBinary)]
+    for line in lines:
+        row: list[Any] = [line.get(name) for name in names]
+        for at in blobs:
+            if isinstance(row[at], str):
+                row[at] = bytes.fromhex(row[at])
+        for at, value in instead:
+            if row[at] is None:
+                row[at] = value
+        yield row
