@@ -33,11 +33,12 @@ def write_file(store: Store, file: Path, told: Told) -> dict[str, int]:
         StoreUnavailable: the database cannot be read just now.
     """
     _make_schema(file)
+    library = connections.sorting_library()
     with store.read_for_long() as connection:
         try:
-            with closing(sqlite3.connect(file, isolation_level=None)) as target:
+            with closing(library.connect(file, isolation_level=None)) as target:
                 return _fill(connection, target, told)
-        except sqlite3.Error as error:
+        except library.Error as error:
             raise FileUnusable(f"the database cannot be copied: {error}") from error
         except psycopg.Error as error:
             raise StoreUnavailable(f"the database cannot be read: {_first_line(error)}") from error
@@ -53,18 +54,32 @@ def _make_schema(file: Path) -> None:
 
 
 def _fill(connection: sa.Connection, target: Any, told: Told) -> dict[str, int]:
-    for pragma in ("foreign_keys = OFF", "journal_mode = OFF", "synchronous = OFF"):
+    for pragma in ("foreign_keys = OFF", "journal_mode = OFF", "synchronous = OFF", "temp_store = FILE"):
         target.execute(f"PRAGMA {pragma}")
     counts = {}
     target.execute("BEGIN")
+    indexes = _without_indexes(target)
     for table in tables.ordered():
         counted = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
         rows = tables.read_postgresql(connection, table)
         tables.write_sqlite(target, table, _telling(rows, table.name, counted, told))
         counts[table.name] = counted
+    told("indexes", 0, None)
+    for index in indexes:
+        target.execute(index)
     target.execute("COMMIT")
     target.execute("PRAGMA journal_mode = DELETE")
     return counts
+
+
+def _without_indexes(target: Any) -> list[str]:
+    """Drop the indexes, and give the statements that make them: made at the end, each is sorted once."""
+    names = [table.name for table in tables.ordered()]
+    of = f"type = 'index' AND sql IS NOT NULL AND tbl_name IN ({', '.join('?' * len(names))})"
+    made = target.execute(f"SELECT name, sql FROM sqlite_schema WHERE {of}", names).fetchall()  # noqa: S608 - marks
+    for name, _ in made:
+        target.execute(f'DROP INDEX "{name}"')
+    return [sql for _, sql in made]
 
 
 def load(source: Any, connection: sa.Connection, told: Told) -> None:
