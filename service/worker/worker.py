@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -78,7 +79,7 @@ class Worker:
         self._engine.run(lambda id_, number: attempt(self._tools, id_, number, self.name))
         # The reader has a thread of its own: a second for each of a row of bodies would be taken for our death.
         read = partial(self._rounds.every, self._pace.beat, self._read_deferred)
-        jobs = {"watch": self._watch.run, "reader": read, "log": self._log_keeping.run}
+        jobs: dict[str, Callable[[], None]] = {"watch": self._watch.run, "reader": read, "log": self._log_keeping.run}
         threads = [threading.Thread(target=job, name=f"copydesk-{name}", daemon=True) for name, job in jobs.items()]
         for thread in threads:
             thread.start()
