@@ -25,7 +25,7 @@ from service.privacy.kin import some_at_once
 from service.privacy.mentions import owned
 from service.privacy.plan import Plan, belongs_to_more, check, renewed
 from service.privacy.traces import ERASED, Trace, trace
-from service.store import Store, tombstones
+from service.store import Store, log, tombstones
 from service.store.audit import entry, write_audit
 from service.store.schema import audit_entries
 
@@ -94,6 +94,8 @@ def erase(
         with store.write() as connection:
             began = time.monotonic()
             tombstones.lock_for_erasing(connection)
+            # The sequencer changes rows of the trail too: neither waits for the other while it has some.
+            log.lock(connection)
             plan = renewed(connection, plan)
             if belongs_to_more(connection, plan, piece) or not still(connection):
                 return None
