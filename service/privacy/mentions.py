@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from service.privacy.kin import some_at_once
 from service.store import Store
-from service.store.schema import attempts, audit_entries, deliveries, events, follow_ups, incidents
+from service.store.schema import attempts, audit_entries, deliveries, events, follow_ups, holds, incidents
 
 # Columns in which handlers, the provider or operators may have named somebody.
 TEXTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
@@ -24,6 +24,7 @@ TEXTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
     "follow_ups": (follow_ups, ("identity", "cause", "params", "result")),
     "attempts": (attempts, ("detail",)),
     "incidents": (incidents, ("cause", "detail")),
+    "holds": (holds, ("reason",)),
     "audit_entries": (audit_entries, ("detail",)),
 }
 # Tables whose rows are about somebody by another row.

@@ -9,8 +9,8 @@ import pytest
 from service.audit import sequencer
 from service.intake.deferred import read_deferred
 from service.privacy import erasure, plan
-from service.store import Store
-from service.store.schema import deliveries, follow_ups, metadata
+from service.store import Store, holds
+from service.store.schema import audit_entries, deliveries, follow_ups, metadata
 from service.vault import Vault
 from tests import bodies
 from tests.audit.record import KEY, verified
@@ -23,6 +23,7 @@ from tests.privacy.conftest import (
     WHY,
     door_with,
     end_work,
+    erase,
     keys,
     tell,
     tell_others,
@@ -115,3 +116,31 @@ def test_an_older_row_whose_text_names_the_erased_since_loses_it(store: Store) -
     assert [row["result"] for row in rows(store, follow_ups)] == ["erased", "erased"]
     whole = repr([rows(store, table) for table in metadata.sorted_tables])
     assert [name for name in (COPY, SOURCE, TARGET, EMAIL) if name in whole] == []
+
+
+def test_the_reason_of_a_hold_on_somebody_else_is_a_text_like_every_other(store: Store) -> None:
+    """The hold stands; its reason, that named whoever is erased, goes, and so does the entry's."""
+    tell_story(store)
+    tell_others(store, 1)
+    end_work(store)
+    now = datetime.now(UTC)
+    with store.write() as connection:
+        holds.place(connection, "orders/Src0000000", f"quarrel with {EMAIL}", "operator Jo", now)
+        holds.place(connection, "orders/Tgt0000000", f"see {SOURCE}", "operator Jo", now)
+        holds.place(connection, "orders/SomebodyEl", "case 17", "operator Jo", now)
+    erase(store, MINE[0])
+    with store.read() as connection:
+        held = {one.subject: one.reason for one in holds.listed(connection, standing=True)}
+    assert held == {
+        "orders/Src0000000": f"quarrel with {EMAIL}",
+        "orders/Tgt0000000": "erased",
+        "orders/SomebodyEl": "case 17",
+    }
+    assert SOURCE not in repr(rows(store, audit_entries))
+    with pytest.raises(Exception, match="legal hold: orders/Src0000000"):
+        erasure.erase(store, plan.plan_for_address(store, Vault(), EMAIL), WHY)
+    with store.write() as connection:
+        for subject in ("orders/Src0000000", "orders/Tgt0000000"):
+            assert holds.release(connection, subject, None, "operator Jo", now)
+    assert erasure.erase(store, plan.plan_for_address(store, Vault(), EMAIL), WHY)
+    assert EMAIL not in repr([rows(store, table) for table in metadata.sorted_tables])
