@@ -174,7 +174,6 @@ def test_the_doctor_looks_at_the_log(run: Run, elsewhere: Path, sqlite_store: St
 
 
 def test_the_doctor_misses_a_key_and_a_place(run: Run, sqlite_store: Store) -> None:
-
     write(sqlite_store, 1)
     sequence(sqlite_store, None, NOW)
     found = examine(run)[1]
