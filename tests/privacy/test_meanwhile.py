@@ -86,6 +86,22 @@ def test_one_that_came_in_the_moment_of_the_transaction_goes_too(
     assert (len(rows(store, deliveries)), bytes_of(store)) == (4, 0)
 
 
+def test_one_in_quarantine_that_comes_after_the_erasure_is_found_by_the_address(store: Store) -> None:
+    """Nothing says whose it is; it is kept until its time is over, or until somebody asks for the address again."""
+    tell_story(store)
+    end_work(store)
+    assert erasure.erase(store, plan.plan_for_address(store, Vault(), EMAIL), WHY)
+    tell(store, "order_copies.fail", bodies.wire(bodies.copy(COPY, "failed", customer_email=EMAIL)) + b" and more")
+    assert bytes_of(store) == 1
+    again = plan.plan_for_address(store, Vault(), EMAIL)
+    assert (again.subjects, len(again.apart)) == ((), 1)
+    done = erasure.erase(store, again, WHY)
+    assert done
+    assert (done.deliveries, bytes_of(store)) == (1, 0)
+    sequencer.sequence(store, KEY, datetime.now(UTC))
+    assert verified(store).violations == []
+
+
 def test_one_that_was_read_meanwhile_goes_with_its_event_or_stays_with_its_own(store: Store) -> None:
     """It named the erased and is another's: as with every event that was understood, that one's bytes are its own."""
     tell_story(store)
