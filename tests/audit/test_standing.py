@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
@@ -272,24 +274,31 @@ def test_the_file_is_not_where_the_database_is(tmp_path: Path, database: str, fi
             Settings(**given)
 
 
-def test_a_worker_without_a_key_leaves_a_signed_log_to_those_who_have_it(store: Store) -> None:
+@pytest.fixture
+def said() -> Iterator[list[Any]]:
+    """What is logged; afterwards commands log again where they always do."""
+    with capture_logs() as found:
+        yield found
+    structlog.reset_defaults()
+
+
+def test_a_worker_without_a_key_leaves_a_signed_log_to_those_who_have_it(store: Store, said: list[Any]) -> None:
     """Whichever comes first: no head loses its signature, and it says once why it does nothing."""
     with_key = Keeper(settings(None), store)
-    with capture_logs() as said:
-        without = Keeper(Settings(audit_key=()), store)
-        write(store, 3)
-        assert without.sequence() == 3
-        assert check(store).origin == "unsigned"
-        assert with_key.sequence() == 1
-        for number in range(1, 5):
-            write(store, number)
-            before = current(store)
-            assert [without.sequence() for _ in range(2)] == [0, 0]
-            assert current(store) == before
-            assert with_key.sequence() == number
-            check(store, KEY)
-            assert without.sequence() == 0
-        Keeper(Settings(audit_key=()), store).sequence()
+    without = Keeper(Settings(audit_key=()), store)
+    write(store, 3)
+    assert without.sequence() == 3
+    assert check(store).origin == "unsigned"
+    assert with_key.sequence() == 1
+    for number in range(1, 5):
+        write(store, number)
+        before = current(store)
+        assert [without.sequence() for _ in range(2)] == [0, 0]
+        assert current(store) == before
+        assert with_key.sequence() == number
+        check(store, KEY)
+        assert without.sequence() == 0
+    Keeper(Settings(audit_key=()), store).sequence()
     told = [one["error"] for one in said if one["event"] == "the audit log does not go on"]
     assert ["COPYDESK_AUDIT_KEY is not set, and the log is signed" in one for one in told] == [True, True]
 
