@@ -16,7 +16,7 @@ CopydeskError
 │   └── NoteUnverified        no known key signed it, or a signature is wrong
 ├── Stopped                   told to stop in the middle of work that goes on another time
 ├── NotFound                  a command asked for something that is not kept
-├── NotErased                 what was to be erased is held, or work on it is under way: nothing was erased
+├── NotErased                 what was to be erased is held, or work on it is under way
 ├── FileUnusable              a file that a command was to write or read (a backup, an export) is not what it must be
 ├── BadFilter                 a question to the record has a word, a value or a cursor that is wrong
 ├── NotOffered                a call asked Commerce Layer for what the resource does not have: nothing was sent
@@ -143,7 +143,7 @@ class NotFound(CopydeskError):
 
 
 class NotErased(CopydeskError):
-    """What was to be erased is held, or work on it is under way; nothing was erased, and the message says which."""
+    """What was to be erased is held, or work on it is under way; the message says which."""
 
 
 class FileUnusable(CopydeskError):

@@ -6,8 +6,8 @@ import time
 from datetime import UTC, datetime
 
 from service.access.caller import Caller
-from service.errors import AccessRefused, StoreLocked
-from service.store import Store
+from service.errors import AccessRefused, NotFound, StoreLocked
+from service.store import Store, tombstones
 from service.store.audit import entry, write_audit
 
 LOCK_SECONDS = 2.0
@@ -25,6 +25,7 @@ def unmask(caller: Caller, store: Store, subject: str, event_id: int, reason: st
 
     Raises:
         AccessRefused: 403 without the scope act, 400 without a reason.
+        NotFound: it was erased since the caller found it.
         StoreUnavailable: it could not be written down, so nothing may be shown.
     """
     caller.check("act")
@@ -37,6 +38,7 @@ def record_unmasking(store: Store, actor: str, subject: str, event_id: int, reas
     """Write down that somebody looks at a payload as it came; it is on disk when this returns.
 
     Raises:
+        NotFound: it was erased since the caller found it: nothing is written, and nothing may be shown.
         StoreUnavailable: it could not be written.
     """
     deadline = time.monotonic() + LOCK_SECONDS
@@ -44,6 +46,10 @@ def record_unmasking(store: Store, actor: str, subject: str, event_id: int, reas
         told = entry(datetime.now(UTC), subject, actor, "payload.unmasked", {"reason": reason}, event_id=event_id)
         try:
             with store.write() as connection:
+                # An erasure that is just under way is waited for: its name must not come back by this entry.
+                tombstones.lock_for_keeping(connection)
+                if tombstones.known(connection, [subject]):
+                    raise NotFound(f"event {event_id} was erased")
                 write_audit(connection, [told])
                 return
         except StoreLocked:

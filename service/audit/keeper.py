@@ -49,7 +49,9 @@ class Keeper:
         self._told = ""
         self._retired()
         self.check()
-        if self._signer is None:
+        if self._is_left_to_others():
+            self._tell(sequencer.keyless())
+        elif self._signer is None:
             log.warning("the audit log is not signed: COPYDESK_AUDIT_KEY is not set")
         elif self._targets and (lost := standing.lost_file(settings, store)):
             log.warning("the file of published heads is gone", file=lost)
@@ -78,10 +80,13 @@ class Keeper:
             StoreUnavailable: as `Store.write`.
         """
         try:
+            if self._is_left_to_others():
+                raise sequencer.keyless()
             if self._told:
                 self.check()
             self._look_back()
-            done = sequencer.sequence(self._store, self._signer, datetime.now(UTC), self._before, go_on)
+            now = datetime.now(UTC)
+            done = sequencer.sequence(self._store, self._signer, now, self._before, go_on, yields=True)
         except (ConfigurationError, LogBehind) as error:
             self._tell(error)
             return 0
@@ -135,6 +140,13 @@ class Keeper:
                 " stop all workers; copydesk audit new-epoch --reason TEXT goes on in another epoch"
             )
         self._seen = current
+
+    def _is_left_to_others(self) -> bool:
+        """Whether we have no key, and somebody signed the log already."""
+        if self._signer is not None:
+            return False
+        with self._store.read() as connection:
+            return bool(log_heads.keys(connection))
 
     def _retired(self) -> None:
         """Refuse a key that another one took the place of.

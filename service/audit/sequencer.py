@@ -30,10 +30,14 @@ ACTOR = "worker"
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """Who signs heads: nobody, or one key; those of `before` sign once more, where another takes their place."""
+    """Who signs heads: nobody, or one key; those of `before` sign once more, where another takes their place.
+
+    With `yields`, nobody leaves a log that has keys alone: an unsigned head would take the place of a signed one.
+    """
 
     signer: Signer | None = None
     before: Sequence[Signer] = ()
+    yields: bool = False
 
 
 def sequence(
@@ -42,6 +46,8 @@ def sequence(
     now: datetime,
     before: Sequence[Signer] = (),
     go_on: Callable[[], bool] = lambda: True,
+    *,
+    yields: bool = False,
 ) -> int:
     """Give every entry that waits its place, and sign the head of each batch.
 
@@ -51,15 +57,17 @@ def sequence(
         now: the time of what is written.
         before: keys that sign beside it, once, where they are those that it takes the place of.
         go_on: asked between two batches; what is left then has another time.
+        yields: without a signer, leave a log that has keys to those who have one.
 
     Returns:
         How many entries got their place.
 
     Raises:
-        ConfigurationError: the signer's key was in use once, and another took its place.
+        ConfigurationError: the signer's key was in use once, and another took its place; or there is none, and it
+            yields to those who have one.
         StoreUnavailable: as `Store.write`; every batch that ended before is kept.
     """
-    signing, done = Signing(signer, before), 0
+    signing, done = Signing(signer, before, yields), 0
     while is_wanted(store, signing):
         began = time.monotonic()
         with store.write() as connection:
@@ -119,6 +127,8 @@ class _Turn:
 def _turn(connection: sa.Connection, current: Log, signing: Signing, now: datetime) -> _Turn:
     signer = signing.signer
     if signer is None:
+        if signing.yields and log_heads.keys(connection):
+            raise keyless()
         return _Turn(current, ())
     known, ours = log_heads.keys(connection), signer.verifier.text
     if known and known[-1].verifier == ours:
@@ -149,3 +159,9 @@ def retired(signer: Signer) -> ConfigurationError:
     return ConfigurationError(
         [f"COPYDESK_AUDIT_KEY: {v.name}+{v.key_id.hex()} was retired: put the newest key first, or make another one"]
     )
+
+
+def keyless() -> ConfigurationError:
+    """What to say where there is no key, and the log's heads are signed."""
+    told = "is not set, and the log is signed: workers that have its key give entries their place"
+    return ConfigurationError([f"COPYDESK_AUDIT_KEY {told}"])

@@ -108,6 +108,19 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, 
     out.print(table if table.row_count else Text("none", style="dim"), soft_wrap=not table.row_count)
 
 
+def print_lines_of_their_own(title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Print what is copied by hand: each value on a line of its own, in one piece however narrow the screen is."""
+    out = console()
+    out.print()
+    out.print(Text(title, style="bold"))
+    told = list(rows)
+    for about, value in told:
+        out.print(cell(about))
+        out.print(Text(line(value)), soft_wrap=True)
+    if not told:
+        out.print(Text("none", style="dim"))
+
+
 def print_facts(facts: Mapping[str, object], *, err: bool = False) -> None:
     """Print names and values, one below the other."""
     table = Table.grid(padding=(0, 2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from service import documents, payloads
 from service.errors import BodyUnreadable
+from service.privacy.kin import some_at_once
 from service.store import Store
 from service.store.schema import deliveries, events
 from service.vault import Vault
@@ -18,6 +19,12 @@ from service.vault import Vault
 # Bodies may be 5 MiB: few enough at once for any machine.
 _PAGE = 50
 _APART = sa.text("verdict IN ('quarantine', 'deferred')")
+_D = deliveries.c
+_KEPT = (
+    sa.select(_D.id, events.c.subject, _D.body, _D.headers, _D.salt, _D.data_key)
+    .outerjoin_from(deliveries, events, events.c.id == _D.event_id)
+    .where(_D.body.is_not(None))
+)
 
 Progress = Callable[[int], object]
 
@@ -31,26 +38,41 @@ class Opened:
     body: bytes
 
 
-def opened(store: Store, vault: Vault, *, apart: bool = False) -> Iterator[Opened]:
-    """Every body that is kept, oldest first; with `apart` those only that became no event.
+def opened(store: Store, vault: Vault) -> Iterator[Opened]:
+    """Every body that is kept, oldest first.
 
     Raises:
         ConfigurationError: one is sealed, and none of the keys opens it.
     """
-    d = deliveries.c
-    query = sa.select(d.id, events.c.subject, d.body, d.headers, d.salt, d.data_key)
-    query = query.outerjoin_from(deliveries, events, events.c.id == d.event_id).where(d.body.is_not(None))
-    if apart:
-        query = query.where(_APART)
     last = 0
     while True:
         with store.read() as connection:
-            rows = connection.execute(query.where(d.id > last).order_by(d.id).limit(_PAGE)).all()
-        if not rows:
+            found = connection.execute(_KEPT.where(_D.id > last).order_by(_D.id).limit(_PAGE)).all()
+        if not found:
             return
-        for row in rows:
-            yield Opened(row.id, row.subject, payloads.unsealed(vault, *row[2:]).body)
-        last = rows[-1].id
+        for row in found:
+            yield _open(vault, row)
+        last = found[-1].id
+
+
+def apart(connection: sa.Connection) -> list[int]:
+    """Deliveries that became no event and whose bytes are kept, oldest first."""
+    return list(connection.execute(sa.select(_D.id).where(_APART, _D.body.is_not(None)).order_by(_D.id)).scalars())
+
+
+def opened_among(connection: sa.Connection, vault: Vault, ids: Iterable[int]) -> Iterator[Opened]:
+    """The bodies of these deliveries, as far as they are kept.
+
+    Raises:
+        ConfigurationError: as `opened`.
+    """
+    for some in some_at_once(ids, _PAGE):
+        for row in connection.execute(_KEPT.where(_D.id.in_(some)).order_by(_D.id)).all():
+            yield _open(vault, row)
+
+
+def _open(vault: Vault, row: Any) -> Opened:
+    return Opened(row.id, row.subject, payloads.unsealed(vault, *row[2:]).body)
 
 
 def holds_address(body: bytes, address: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -20,10 +21,10 @@ _LINKS = {
 }
 
 
-def some_at_once(items: Iterable[Item]) -> Iterator[list[Item]]:
+def some_at_once(items: Iterable[Item], most: int = _TOGETHER) -> Iterator[list[Item]]:
     """The same in pieces that fit into a statement."""
     listed = list(items)
-    yield from (listed[first : first + _TOGETHER] for first in range(0, len(listed), _TOGETHER))
+    yield from (listed[first : first + most] for first in range(0, len(listed), most))
 
 
 def kin(connection: sa.Connection, subjects: Iterable[str]) -> list[str]:
@@ -32,12 +33,23 @@ def kin(connection: sa.Connection, subjects: Iterable[str]) -> list[str]:
     What one person asks to have erased is not one row of Commerce Layer's: a body about a copy holds its orders, and a
     target order holds the address of its source.
     """
+    return sorted(chain.from_iterable(circles(connection, subjects)))
+
+
+def circles(connection: sa.Connection, subjects: Iterable[str]) -> list[list[str]]:
+    """The same by how many links away they are, these subjects themselves first; each circle by name."""
     found: set[str] = set()
-    frontier = set(subjects)
+    frontier, around = set(subjects), []
     while frontier:
         found |= frontier
-        frontier = (_named_by(connection, frontier) | _naming(connection, frontier)) - found
-    return sorted(found)
+        around.append(sorted(frontier))
+        frontier = linked(connection, frontier) - found
+    return around
+
+
+def linked(connection: sa.Connection, subjects: set[str]) -> set[str]:
+    """Those that are one link away from any of these."""
+    return _named_by(connection, subjects) | _naming(connection, subjects)
 
 
 def _named_by(connection: sa.Connection, subjects: set[str]) -> set[str]:

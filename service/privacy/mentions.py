@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
+from service.privacy.kin import some_at_once
 from service.store import Store
-from service.store.schema import attempts, audit_entries, deliveries, events, follow_ups, incidents
+from service.store.schema import attempts, audit_entries, deliveries, events, follow_ups, holds, incidents
 
 # Columns in which handlers, the provider or operators may have named somebody.
 TEXTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
@@ -22,9 +24,14 @@ TEXTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
     "follow_ups": (follow_ups, ("identity", "cause", "params", "result")),
     "attempts": (attempts, ("detail",)),
     "incidents": (incidents, ("cause", "detail")),
+    "holds": (holds, ("reason",)),
     "audit_entries": (audit_entries, ("detail",)),
 }
+# Tables whose rows are about somebody by another row.
+_OWNER = {"deliveries": events, "attempts": follow_ups}
 _PAGE = 2000
+# More rows than are written by transactions of one moment.
+_OVERLAP = 1000
 # A shorter id could be any word: it is found by its subject alone.
 _LONG_ENOUGH = 8
 # Bounded and begun at boundaries: a body may be five million letters without an end.
@@ -93,9 +100,14 @@ class Mentions:
         return Mentions(rows, {table: max(self.seen.get(table, 0), other.seen.get(table, 0)) for table in TEXTS})
 
     def of(self, subjects: Collection[str]) -> Mentions:
-        """Those of them that name one of these, or an address."""
-        wanted = {"", *subjects}
+        """Those of them that name one of these; the empty one is an address."""
+        wanted = set(subjects)
         rows = {table: {id_: w for id_, w in found.items() if w in wanted} for table, found in self.rows.items()}
+        return Mentions(rows, self.seen)
+
+    def without(self, ids: Mapping[str, Collection[int]]) -> Mentions:
+        """The others than these rows, which are given by table."""
+        rows = {t: {id_: w for id_, w in found.items() if id_ not in ids.get(t, ())} for t, found in self.rows.items()}
         return Mentions(rows, self.seen)
 
 
@@ -121,42 +133,83 @@ def search(store: Store, names: Names, progress: Progress = lambda _table, _rows
 
 
 def search_newer(connection: sa.Connection, names: Names, before: Mentions) -> Mentions:
-    """Look through what was written since, inside the caller's transaction."""
+    """Look through what was written since: new rows, and older ones that the trail's new entries tell of.
+
+    Also through the last ones from before: PostgreSQL commits rows in another order than it numbers them.
+    """
     found = Mentions()
+    overlap = _OVERLAP if connection.dialect.name == "postgresql" else 0
     for name, (table, columns) in TEXTS.items():
-        last = before.seen.get(name, 0)
+        last = before.seen.get(name, 0) - overlap
         while page := _page(connection, table, columns, last):
             _look(found, name, page, names)
             last = page[-1][0]
+    for name, changed in _changed(connection, before.seen.get("audit_entries", 0) - overlap):
+        table, columns = TEXTS[name]
+        query = sa.select(table.c.id, *(table.c[column] for column in columns)).where(changed)
+        _look(found, name, _texts(connection, query), names)
     return before.plus(found)
+
+
+def _changed(connection: sa.Connection, after: int) -> Iterator[tuple[str, sa.ColumnElement[bool]]]:
+    """Which older rows may have another text since an entry of the trail?
+
+    What changes a row writes an entry about its event or follow-up. Of incidents few are open.
+    """
+    a = audit_entries.c
+    for some in some_at_once(_ids(connection, a.event_id, after)):
+        yield "events", events.c.id.in_(some)
+    for some in some_at_once(_ids(connection, a.follow_up_id, after)):
+        yield "follow_ups", follow_ups.c.id.in_(some)
+        yield "attempts", attempts.c.follow_up_id.in_(some)
+    yield "incidents", incidents.c.status == sa.literal_column("'open'")
+
+
+def _ids(connection: sa.Connection, column: sa.ColumnElement[int], after: int) -> list[int]:
+    query = sa.select(column).where(audit_entries.c.id > after, column.is_not(None)).distinct()
+    return sorted(connection.execute(query).scalars())
 
 
 def subjects_named(connection: sa.Connection, mentions: Mentions, types: Collection[str]) -> set[str]:
     """Whose rows are they, as far as these are resources of the provider?"""
-    owners: set[str] = set()
-    for name in ("events", "follow_ups", "audit_entries"):
-        table = TEXTS[name][0]
-        ids = sorted(mentions.rows.get(name, {}))
-        for first in range(0, len(ids), 500):
-            query = sa.select(table.c.subject).where(table.c.id.in_(ids[first : first + 500])).distinct()
-            owners |= set(connection.execute(query).scalars())
-    ids = sorted(mentions.rows.get("attempts", {}))
-    for first in range(0, len(ids), 500):
-        query = sa.select(follow_ups.c.subject).join(attempts, attempts.c.follow_up_id == follow_ups.c.id)
-        owners |= set(connection.execute(query.where(attempts.c.id.in_(ids[first : first + 500]))).scalars())
-    return {subject for subject in owners if subject.partition("/")[0] in types}
+    tables = ("events", "follow_ups", "attempts", "audit_entries")
+    found = {owner for name in tables for _, owner in _owners(connection, name, mentions.rows.get(name, {}))}
+    return {subject for subject in found if subject.partition("/")[0] in types}
+
+
+def owned(connection: sa.Connection, mentions: Mentions, subjects: Collection[str]) -> dict[str, set[int]]:
+    """By table, those rows that are about one of these subjects, whomever their texts name."""
+    if not subjects:
+        return {}
+    return {
+        name: {id_ for id_, owner in _owners(connection, name, rows) if owner in subjects}
+        for name, rows in mentions.rows.items()
+    }
+
+
+def _owners(connection: sa.Connection, name: str, ids: Iterable[int]) -> Iterator[tuple[int, str]]:
+    """Of these rows of a table, each with its subject, where it has one."""
+    table = TEXTS[name][0]
+    query = sa.select(table.c.id, _OWNER.get(name, table).c.subject)
+    if name in _OWNER:
+        query = query.join_from(table, _OWNER[name])
+    for some in some_at_once(ids):
+        yield from ((row.id, row.subject) for row in connection.execute(query.where(table.c.id.in_(some))))
 
 
 def _page(connection: sa.Connection, table: sa.Table, columns: Iterable[str], after: int) -> list[tuple[int, str]]:
     """The next texts of a table, those of one row in one line."""
     query = sa.select(table.c.id, *(table.c[name] for name in columns)).where(table.c.id > after)
-    rows = connection.execute(query.order_by(table.c.id).limit(_PAGE))
-    return [(row[0], "\n".join(text for text in row[1:] if text)) for row in rows]
+    return _texts(connection, query.order_by(table.c.id).limit(_PAGE))
+
+
+def _texts(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[int, str]]:
+    return [(row[0], "\n".join(text for text in row[1:] if text)) for row in connection.execute(query)]
 
 
 def _look(found: Mentions, name: str, page: Iterable[tuple[int, str]], names: Names) -> None:
     rows = found.rows.setdefault(name, {})
     for id_, text in page:
-        found.seen[name] = id_
+        found.seen[name] = max(id_, found.seen.get(name, 0))
         if text and (whom := names.named_in(text)) is not None:
             rows[id_] = whom

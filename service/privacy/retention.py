@@ -6,8 +6,8 @@ Small batches, each a transaction of its own, oldest first; what was done stays 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from service.audit import ranges
 from service.errors import NotErased
 from service.privacy import rows
-from service.privacy.erasure import Why, erase
+from service.privacy.erasure import Done, Why, erase
 from service.privacy.kin import kin, some_at_once
 from service.privacy.plan import Plan, plans
 from service.privacy.traces import ERASED, open_follow_ups
@@ -30,8 +30,8 @@ from service.vault import Vault
 BASIS = "retention"
 # The subject of the trail under which bodies go by the clock.
 ABOUT = "retention/bodies"
-# A transaction of either takes some tens of milliseconds: deliveries wait two seconds at most.
-_BODIES, _TOGETHER = 200, 12
+# A transaction takes some tens of milliseconds: deliveries wait two seconds at most.
+_BODIES = 200
 # Every text is looked through once for so many: the more, the less is read.
 _SUBJECTS = 2_000
 _KEPT = sa.text("deliveries.body IS NOT NULL")
@@ -156,7 +156,12 @@ class Sweeper:
     def _forgettable(self, batch: Iterable[str], before: datetime) -> set[frozenset[str]]:
         """Those with all who belong to them of which nothing newer is known, and that nothing holds."""
         with self.store.read() as connection:
-            families = {frozenset(kin(connection, [subject])) for subject in batch}
+            families: list[frozenset[str]] = []
+            seen: set[str] = set()
+            for subject in batch:
+                if subject not in seen:
+                    families.append(frozenset(kin(connection, [subject])))
+                    seen |= families[-1]
             return {
                 family
                 for family in families
@@ -168,24 +173,25 @@ class Sweeper:
     def _forget(self, families: Iterable[frozenset[str]], before: datetime) -> int:
         """Forget them, a few in a transaction; how many subjects they were."""
         gone = 0
-        for one in plans(self.store, self.vault, sorted(families, key=min), _TOGETHER):
+        for one in plans(self.store, self.vault, sorted(families, key=min)):
             if self.stop.is_set():
                 break
-            began = time.monotonic()
             gone += self._erase(one, before)
-            if self.store.dialect == "sqlite":
-                # Deliveries get the write lock for as long as we had it.
-                time.sleep(time.monotonic() - began)
         return gone
 
     def _erase(self, one: Plan, before: datetime) -> int:
-        why = Why(self.actor, BASIS, self.reason)
-        try:
-            done = erase(self.store, one, why, lambda connection: _is_old(connection, one.subjects, before))
-        except NotErased:
-            return 0  # held, or work on it began, since we looked: another time
-        self.progress(len(done.places) if done else 0)
-        return len(done.places) if done else 0
+        gone: list[int] = []
+
+        def still(connection: sa.Connection) -> bool:
+            return not self.stop.is_set() and _is_old(connection, one.subjects, before)
+
+        def told(done: Done) -> None:
+            gone.append(len(done.places))
+            self.progress(gone[-1])
+
+        with suppress(NotErased):  # held, or work on it began, since we looked: another time
+            erase(self.store, one, Why(self.actor, BASIS, self.reason), still, told)
+        return sum(gone)
 
     def _refusals(self) -> int:
         if self.clocks.refusals is None:

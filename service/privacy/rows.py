@@ -91,13 +91,14 @@ def rename(connection: sa.Connection, subject: str, place: str, found: Trace, no
 
 def _rename_events(connection: sa.Connection, ids: Iterable[int], place: str) -> None:
     e = events.c
+    error = sa.case((e.error.is_(None), None), else_=WORD)
+    values: dict[str, Any] = {"subject": place, "key": sa.bindparam("mark"), "error": error, "fingerprint": None}
+    renamed = sa.update(events).where(e.id == sa.bindparam("row")).values(values)
     for some in some_at_once(ids):
         keys = {row.id: bytes(row.key) for row in connection.execute(sa.select(e.id, e.key).where(e.id.in_(some)))}
         marked = tombstones.remarked(connection, keys.values())
-        for id_, key in keys.items():
-            error = sa.case((e.error.is_(None), None), else_=WORD)
-            values = {"subject": place, "key": marked[key], "error": error, "fingerprint": None}
-            connection.execute(sa.update(events).where(e.id == id_).values(values))
+        if keys:
+            connection.execute(renamed, [{"row": id_, "mark": marked[key]} for id_, key in keys.items()])
         change(connection, deliveries, deliveries.c.event_id, some, {"reason": None})
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 import sqlite_utils
+from sqlite_utils.utils import dedupe_keys
 
 from service.errors import BadFilter, StoreUnavailable
 from service.store.connections import BUSY_SECONDS, sqlite3
@@ -33,7 +34,7 @@ _PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "
 _NO_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
 # From the header of SQLite: https://www.sqlite.org/c3ref/c_alter_table.html
 _OK, _DENY, _IGNORE = 0, 1, 2
-_PRAGMA, _READ, _SELECT, _FUNCTION, _SAVEPOINT, _RECURSIVE = 19, 20, 21, 31, 32, 33
+_PRAGMA, _READ, _SELECT, _FUNCTION, _RECURSIVE = 19, 20, 21, 31, 33
 _STEPS = 5_000
 _LONGEST_VALUE = 10_000_000
 _LENGTH_LIMIT = 0  # SQLITE_LIMIT_LENGTH
@@ -73,15 +74,19 @@ def answer(url: str, sql: str, *, seconds: float, limit: int) -> Answered:
         try:
             database = sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False)
             connection.set_authorizer(_authorize)
-            found = database.query(sql)
-            rows = [row for row, _ in zip(found, range(limit + 1), strict=False)]
+            found = database.execute(sql)
+            # Also where no row is found.
+            columns = tuple(dedupe_keys(name for name, *_ in found.description or ()))
+            rows = [dict(zip(columns, row, strict=True)) for row in found.fetchmany(limit + 1)]
         except sqlite3.OperationalError as error:
             if "interrupted" in str(error):
                 raise BadFilter("query", f"it took longer than {seconds:g} s and was given up") from None
             raise BadFilter("query", line(str(error))) from None
         except (sqlite3.Error, sqlite3.Warning, ValueError, UnicodeError, MemoryError) as error:
             raise BadFilter("query", line(str(error)) or type(error).__name__) from None
-    return Answered(tuple(rows[0]) if rows else (), rows[:limit], len(rows) > limit)
+    if not columns:
+        raise BadFilter("query", "it asks for nothing: give one SELECT")
+    return Answered(columns, rows[:limit], len(rows) > limit)
 
 
 @contextmanager
@@ -115,4 +120,4 @@ def _authorize(action: int, first: str | None, second: str | None, _schema: str 
         return _DENY if (second or "").lower() in _NO_FUNCTIONS else _OK
     if action == _PRAGMA:
         return _OK if (first or "").lower() in _PRAGMAS else _DENY
-    return _OK if action in (_SELECT, _RECURSIVE, _SAVEPOINT) else _DENY
+    return _OK if action in (_SELECT, _RECURSIVE) else _DENY

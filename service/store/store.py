@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from service.store import checks, connections, migrate
 _SUSPECT = ("disk I/O", "malformed", "full", "readonly", "not a database")
 # Readers look for milliseconds; one that stays longer is told to whoever asked.
 _CUTS, _CUT_PAUSE = 20, 0.1
+_NOT_UTF8 = re.compile("Could not decode to UTF-8 (column '[a-z_]*')")
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,9 @@ class Store:
 
     def _unavailable(self, error: SQLAlchemyError) -> StoreUnavailable:
         cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        if found := _NOT_UTF8.search(cause):
+            # The text itself is nobody's business here.
+            return StoreUnavailable(f"a text in {found[1]} is not UTF-8; copydesk audit verify names the row")
         if any(word in cause for word in _SUSPECT):
             self.engine.dispose()
         kind = StoreLocked if "locked" in cause else StoreUnavailable

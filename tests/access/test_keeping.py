@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,9 +15,10 @@ from click.testing import CliRunner, Result
 
 from service.access import Caller, keeping, unmask
 from service.cli import copydesk
-from service.errors import AccessRefused, StoreError, TokenRefused
-from service.store import Store
+from service.errors import AccessRefused, NotFound, StoreError, TokenRefused
+from service.store import Store, open_store
 from service.store.schema import api_tokens, audit_entries
+from service.store.tombstones import bury, lock_for_erasing
 from tests.access.conftest import Gate
 from tests.bodies import arrival, copy
 from tests.rows import actions, rows
@@ -143,8 +146,6 @@ def test_nobody_unmasks_without_the_scope_or_a_reason(
 
 def test_nothing_may_be_shown_that_could_not_be_written_down(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the write lock held by another process, it waits a moment and then fails."""
-    from service.store import open_store  # noqa: PLC0415 - beside its only use
-
     monkeypatch.setattr("service.access.unmasking.LOCK_SECONDS", 0.1)
     store = open_store(sqlite_url)
     event_id = keep_one(store)
@@ -153,4 +154,31 @@ def test_nothing_may_be_shown_that_could_not_be_written_down(sqlite_url: str, mo
         unmask(Caller("desk", frozenset(("act",))), quick, "order_copies/XAyRWNUzyN", event_id, "why")
     assert all(row["action"] != "payload.unmasked" for row in rows(store, audit_entries))
     quick.close()
+    store.close()
+
+
+def test_what_was_erased_meanwhile_is_not_shown_and_not_named_again(store: Store) -> None:
+    """Somebody looked, an erasure came, and then they say that they look."""
+    event_id = keep_one(store)
+    with store.write() as connection:
+        bury(connection, ["order_copies/XAyRWNUzyN"], "request", datetime.now(UTC))
+    with pytest.raises(NotFound, match="was erased"):
+        unmask(Caller("desk", frozenset(("act",))), store, "order_copies/XAyRWNUzyN", event_id, "why")
+    assert all(row["action"] != "payload.unmasked" for row in rows(store, audit_entries))
+
+
+def test_an_erasure_under_way_is_waited_for(database_url: str) -> None:
+    """It begins before the entry and ends after it was asked for: the entry is not written."""
+    store = open_store(database_url)
+    event_id, caller = keep_one(store), Caller("desk", frozenset(("act",)))
+    with ThreadPoolExecutor(1) as threads:
+        with store.write() as connection:
+            lock_for_erasing(connection)
+            asked = threads.submit(unmask, caller, store, "order_copies/XAyRWNUzyN", event_id, "why")
+            time.sleep(0.3)
+            assert not asked.done()
+            bury(connection, ["order_copies/XAyRWNUzyN"], "request", datetime.now(UTC))
+        with pytest.raises(NotFound, match="was erased"):
+            asked.result()
+    assert all(row["action"] != "payload.unmasked" for row in rows(store, audit_entries))
     store.close()

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from service.audit import epochs, published, standing
 from service.audit.keeper import Keeper
 from service.audit.published import append
 from service.audit.sequencer import sequence
-from service.errors import ConfigurationError, LogBehind
+from service.errors import ConfigurationError, LogBehind, StoreLocked
 from service.merkle.notes import Head, Signer, sign
 from service.settings import Settings
 from service.store import Store, log, open_store
@@ -266,3 +272,63 @@ def test_the_file_is_not_where_the_database_is(tmp_path: Path, database: str, fi
     else:
         with pytest.raises(ValueError, match="COPYDESK_CHECKPOINTS_FILE"):
             Settings(**given)
+
+
+@pytest.fixture
+def said() -> Iterator[list[Any]]:
+    """What is logged; afterwards commands log again where they always do."""
+    with capture_logs() as found:
+        yield found
+    structlog.reset_defaults()
+
+
+def test_a_worker_without_a_key_leaves_a_signed_log_to_those_who_have_it(store: Store, said: list[Any]) -> None:
+    """Whichever comes first: no head loses its signature, and it says once why it does nothing."""
+    with_key = Keeper(settings(None), store)
+    without = Keeper(Settings(audit_key=()), store)
+    write(store, 3)
+    assert without.sequence() == 3
+    assert check(store).origin == "unsigned"
+    assert with_key.sequence() == 1
+    for number in range(1, 5):
+        write(store, number)
+        before = current(store)
+        assert [without.sequence() for _ in range(2)] == [0, 0]
+        assert current(store) == before
+        assert with_key.sequence() == number
+        check(store, KEY)
+        assert without.sequence() == 0
+    Keeper(Settings(audit_key=()), store).sequence()
+    told = [one["error"] for one in said if one["event"] == "the audit log does not go on"]
+    assert ["COPYDESK_AUDIT_KEY is not set, and the log is signed" in one for one in told] == [True, True]
+
+
+def test_two_workers_one_of_them_without_a_key_at_one_time(database_url: str) -> None:
+    """While entries are written: all get their place, and every head that anybody sees is signed."""
+    store = open_store(database_url)
+    write(store, 1)
+    keepers = [Keeper(settings(None), store)]
+    keepers[0].sequence()
+    own = open_store(database_url)
+    keepers.append(Keeper(Settings(audit_key=()), own))
+    stop, heads = threading.Event(), set()
+
+    def keep(keeper: Keeper) -> int:
+        done = 0
+        while not stop.is_set():
+            with suppress(StoreLocked):
+                done += keeper.sequence()
+            heads.add(current(store).head is None)
+        return done
+
+    with ThreadPoolExecutor(2) as threads:
+        running = [threads.submit(keep, keeper) for keeper in keepers]
+        for number in range(40):
+            write(store, number % 7)
+        stop.set()
+        placed = [one.result() for one in running]
+    keepers[0].sequence()
+    assert (placed[1], heads, unplaced(store)) == (0, {False}, 0)
+    check(store, KEY)
+    own.close()
+    store.close()

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import structlog
 
+from service.audit.sequencer import sequence
+from service.cli import output
 from service.merkle.notes import Signer, Verifier, open_head
 from service.sandbox import Sandbox
 from service.store import Store
 from service.store.schema import audit_entries
-from tests.audit.book import KEY, NAME, NOW, check, current, write
+from tests.audit.book import KEY, NAME, NEXT, NOW, check, current, write
 from tests.cli.conftest import Run, command, environment
 from tests.cli.test_doctor import examine, worst
 from tests.rows import rows
@@ -107,6 +109,21 @@ def test_log_tells_how_it_stands(run: Run, elsewhere: Path, sqlite_store: Store)
     assert str(head.head) in shown
 
 
+def test_a_key_is_in_one_piece_however_narrow_the_screen(
+    run: Run, elsewhere: Path, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is copied from there; so each stands alone on a line, after where it began and ended."""
+    monkeypatch.setattr(output, "_NO_SCREEN", 40)
+    write(sqlite_store, 4)
+    sequence(sqlite_store, KEY, NOW)
+    sequence(sqlite_store, NEXT, NOW, [KEY])
+    lines = run("audit", "log").stdout.splitlines()
+    assert [one for one in lines if one.startswith(f"{NAME}+")] == [KEY.verifier.text, NEXT.verifier.text]
+    place = lines.index(KEY.verifier.text)
+    assert lines[place - 1] == "from 1:5 until 1:6"
+    assert lines[place + 1] == "from 1:6"
+
+
 def test_behind_what_was_published_a_worker_exits_with_3_and_new_epoch_goes_on(
     run: Run, elsewhere: Path, sqlite_store: Store
 ) -> None:
@@ -157,8 +174,6 @@ def test_the_doctor_looks_at_the_log(run: Run, elsewhere: Path, sqlite_store: St
 
 
 def test_the_doctor_misses_a_key_and_a_place(run: Run, sqlite_store: Store) -> None:
-    from service.audit.sequencer import sequence  # noqa: PLC0415 - beside its only use
-
     write(sqlite_store, 1)
     sequence(sqlite_store, None, NOW)
     found = examine(run)[1]

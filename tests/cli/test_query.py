@@ -31,6 +31,8 @@ REFUSED = [
     "SELECT * FROM no_such_table",
     "not SQL",
     "",
+    "/* nothing */",
+    "SAVEPOINT s",
     "SELECT '\x00'",
 ]
 
@@ -83,6 +85,22 @@ def test_rows_are_limited_and_it_is_said(run: Run, deliver: Deliver) -> None:
     lines = run("query", numbers, "--ndjson").stdout.splitlines()
     assert [json.loads(line)["i"] for line in lines] == [1, 2, 3, 4, 5]
     assert "first" not in run("query", numbers, "--limit", 5).stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "printed"),
+    [("--csv", '"topic","n"\r\n'), ("--json", "[]\n"), ("--ndjson", "")],
+)
+def test_without_rows_it_prints_what_holds_none(run: Run, deliver: Deliver, form: str, printed: str) -> None:
+    """A heading alone, an empty array, nothing: each can be read by a program."""
+    deliver("order_copies.complete", "XAyRWNUzyN")
+    result = run("query", "SELECT topic, id AS n FROM events WHERE topic = 'no'", form)
+    assert (result.exit_code, result.stdout_bytes.decode()) == (0, printed)
+
+
+def test_columns_of_one_name_are_told_apart(run: Run, deliver: Deliver) -> None:
+    deliver("order_copies.complete", "XAyRWNUzyN")
+    assert json.loads(run("query", "SELECT 1 AS a, 2 AS a", "--json").stdout) == [{"a": 1, "a_2": 2}]
 
 
 def test_on_postgresql_it_says_what_to_use(run: Run, monkeypatch: pytest.MonkeyPatch, installation: str) -> None:

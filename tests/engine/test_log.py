@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
 
 import pytest
 
 from service.audit import published
-from service.store import log
+from service.audit.sequencer import sequence
+from service.errors import StoreLocked
+from service.store import Store, log
+from service.store.keep import keep
+from service.store.schema import deliveries
 from tests.audit.book import KEY, NAME, check, unplaced, write
+from tests.audit.record import verified
+from tests.bodies import arrival, copy
+from tests.chaos.test_kill_anything import seed_of_the_day
 from tests.engine.conftest import Installation
+from tests.rows import rows
 from tests.worker_process import eventually
 
 Make = Callable[..., AbstractContextManager[Installation]]
@@ -52,3 +65,40 @@ def test_a_worker_without_a_key_keeps_the_log_unsigned_and_says_so_once(installa
         assert worker.stop() == 0
         check(made.store)
         assert worker.log.count("the audit log is not signed: COPYDESK_AUDIT_KEY is not set") == 1
+
+
+@pytest.mark.long
+def test_killed_at_any_moment_under_load_the_log_is_whole(installation: Make) -> None:
+    """Twenty times, while entries are written all the time: nothing is lost, and the record verifies after each."""
+    luck, over, told = random.Random(seed_of_the_day()), threading.Event(), [0]
+    in_small_batches = "from service.audit import sequencer; sequencer.BATCH = 20"
+
+    def deliver(store: Store) -> None:
+        while not over.is_set():
+            now, number = datetime.now(UTC), told[0]
+            some = [copy(f"Copy{number + one:06d}", "in_progress") for one in range(3)]
+            with suppress(StoreLocked), store.write() as connection:
+                keep(connection, [arrival("order_copies.start", one, now) for one in some])
+                told[0] += len(some)
+            over.wait(0.01)
+
+    with installation(audit_key=KEY.secret) as made, ThreadPoolExecutor(1) as threads:
+        load = threads.submit(deliver, made.store)
+        waiting = []
+        try:
+            for _ in range(20):
+                worker = made.workers.start(before=in_small_batches, pace={"sequence": 0.05})
+                time.sleep(luck.uniform(0, 1))
+                worker.kill()
+                waiting.append(unplaced(made.store))
+                assert verified(made.store).violations == []
+        finally:
+            over.set()
+        load.result()
+        sequence(made.store, KEY, datetime.now(UTC))
+        size = check(made.store, KEY).size
+        assert sum(number > 0 for number in waiting) >= 10
+        assert size > max(waiting)
+        assert sum(row["verdict"] == "event" for row in rows(made.store, deliveries)) == told[0]
+        report = verified(made.store, pinned=[KEY.verifier])
+        assert (report.violations, report.counts["entries"]) == ([], size)

@@ -17,6 +17,8 @@ Row = tuple[Any, ...]
 
 # Times are text, as SQLite keeps them; flags are 0 or 1.
 FLAGS = frozenset({"superseded", "applied"})
+# How SQLite's driver says that a text is not UTF-8; the text itself follows.
+NOT_UTF8 = "Could not decode to UTF-8"
 _BATCH = 2_000
 # 64 MiB, in KiB: rows are read in another order than they lie in, though not far from it.
 _CACHE = -65_536
@@ -31,12 +33,14 @@ class Place:
         url: of the PostgreSQL database, as libpq reads it; empty for a file.
         snapshot: of PostgreSQL: the snapshot that all processes share.
         immutable: nobody writes the file, and nothing may be made beside it.
+        any_text: of a file: take in text that is not UTF-8, which is slower; without it such a file cannot be read.
     """
 
     file: Path | None
     url: str = ""
     snapshot: str = ""
     immutable: bool = False
+    any_text: bool = False
 
 
 class Reader(Protocol):
@@ -78,6 +82,9 @@ def _sqlite(place: Place) -> Iterator[Reader]:
     try:
         with closing(sqlite3.connect(f"{Path(place.file or '').absolute().as_uri()}?{mode}", uri=True)) as connection:
             connection.isolation_level = None
+            if place.any_text:
+                # Differs from every text that was ever written, and is not equal to another such one.
+                connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             for pragma in ("query_only = 1", f"cache_size = {_CACHE}", "trusted_schema = 0", "busy_timeout = 5000"):
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute("BEGIN")

@@ -9,11 +9,12 @@ import click
 import sqlalchemy as sa
 
 from service.cli.opening import reading
-from service.cli.output import Column, as_json, print_facts, print_json, print_table
+from service.cli.output import Column, as_json, print_facts, print_json, print_lines_of_their_own, print_table
 from service.errors import NotFound
 from service.store import log as log_rows
 from service.store import log_heads
 from service.store.log import Log
+from service.store.log_heads import LogKey
 
 _EPOCHS = (
     Column("epoch", right=True),
@@ -22,7 +23,6 @@ _EPOCHS = (
     Column("opened (UTC)"),
     Column("closed (UTC)"),
 )
-_KEYS = (Column("key", fold=True), Column("from", right=True), Column("until", right=True))
 _HEADS = (Column("published (UTC)"), Column("origin", fold=True), Column("size", right=True), Column("root", fold=True))
 
 
@@ -45,11 +45,10 @@ def command(limit: int, as_json: bool) -> None:
     if len(found["epochs"]) > 1:
         rows = [(e["epoch"], e["origin"], e["size"], e["opened_at"], e["closed_at"]) for e in found["epochs"]]
         print_table(_EPOCHS, rows, title="Epochs")
-    keys = [
-        (k.verifier, f"{k.epoch}:{k.from_size}", f"{k.until_epoch}:{k.until_size}" if k.until_epoch else None)
-        for k in found["keys"]
-    ]
-    print_table(_KEYS, keys, title="Keys, each with the epoch and size of its first and last head")
+    print_lines_of_their_own(
+        "Keys, each with the epoch and size of its first and last head",
+        [(f"from {k.epoch}:{k.from_size}{_until(k)}", k.verifier) for k in found["keys"]],
+    )
     heads = [(h["at"], h["origin"], h["size"], h["root"]) for h in found["published"]]
     print_table(_HEADS, heads, title="Published heads")
 
@@ -82,6 +81,10 @@ def _found(connection: sa.Connection, limit: int) -> dict[str, Any]:
             for one in log_heads.published(connection, limit=limit)
         ],
     }
+
+
+def _until(key: LogKey) -> str:
+    return f" until {key.until_epoch}:{key.until_size}" if key.until_epoch else ""
 
 
 def _epoch(one: Log) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from service.audit import published
 from service.audit.published import Published
 from service.audit.verification import verifying
 from service.audit.verification.findings import CHECKS, OK, UNREADABLE, VIOLATION, Report
-from service.audit.verification.places import Place
+from service.audit.verification.places import NOT_UTF8, Place
 from service.audit.verification.verifying import Wish
 from service.cli.commands import lines_of
 from service.cli.output import as_json, console, print_json
@@ -87,7 +88,7 @@ def command(  # noqa: PLR0913 - click passes each option by its name
         place, bundle = _place(what)
         wish = Wish(place, bundle, pinned, outside, secrets, processes, limit)
         with _bar() as progress:
-            report = verifying.verify(wish, progress)
+            report = _verified(wish, progress)
     except CopydeskError as error:
         for told in lines_of(error):
             click.echo(f"copydesk: {told}", err=True)
@@ -97,6 +98,16 @@ def command(  # noqa: PLR0913 - click passes each option by its name
     else:
         _print(report)
     ctx.exit(report.exit_code)
+
+
+def _verified(wish: Wish, progress: verifying.Progress | None) -> Report:
+    """Verify it; once more, and slower, where a text is not UTF-8, so that its row is named like everything else."""
+    try:
+        return verifying.verify(wish, progress)
+    except EvidenceUnreadable as error:
+        if wish.place is None or wish.place.any_text or NOT_UTF8 not in str(error):
+            raise
+        return verifying.verify(replace(wish, place=replace(wish.place, any_text=True)), progress)
 
 
 def _place(what: str | None) -> tuple[Place | None, Path | None]:

@@ -20,10 +20,12 @@ def entries(patient: Patient) -> list[Finding]:
     with patient.open.read() as connection:
         current, since = log.newest(connection), log.waiting_since(connection)
         lives = bool(heartbeats.living(connection, patient.now - _HEARTBEAT))
+        signed = bool(log_heads.keys(connection))
     found: list[Finding] = []
     if since is not None and patient.now - since > _STALE:
         told = f"entries wait for their place for {age(patient.now - since)}"
-        found += fail(told, "see the worker's log") if lives else warn(told, "start one: copydesk work")
+        cure = "give a worker the log's key, COPYDESK_AUDIT_KEY, or see its log" if signed else "see the worker's log"
+        found += fail(told, cure) if lives else warn(told, "start one: copydesk work")
     if current is None:
         return found or ok("empty")
     if current.head is None:

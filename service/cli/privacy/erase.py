@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import reduce
 
 import click
 
@@ -14,7 +17,7 @@ from service.cli.privacy.leftovers import BEYOND, tell_leftovers
 from service.cli.privacy.naming import subject_of
 from service.cli.privacy.progress import bar, counter
 from service.cli.webhooks.common import accountable, confirm
-from service.errors import NotErased, NotFound
+from service.errors import NotErased, NotFound, StoreUnavailable
 from service.intake.replay import Operator
 from service.privacy import erasure, plan, sealing
 from service.privacy.plan import Extent, Plan
@@ -65,7 +68,8 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         with store.read() as connection:
             extent = plan.extent(connection, wanted)
             if not dry_run:
-                plan.check(connection, wanted)
+                with _saying_what_went([]):
+                    plan.check(connection, wanted)
         if not as_json or not dry_run:
             _show(extent, as_json=as_json)
         if dry_run:
@@ -114,11 +118,24 @@ def _erased(
     Raises:
         NotErased: held, worked on, or more and more of it comes in.
     """
-    for _ in range(_TRIES):
-        if (done := erasure.erase(store, wanted, why)) is not None:
-            return done
-        wanted = _planned(store, vault, subject, address)
-    raise NotErased("more that belongs to it came in meanwhile: try again; nothing was erased")
+    gone: list[erasure.Done] = []
+    with _saying_what_went(gone):
+        for _ in range(_TRIES):
+            if erasure.erase(store, wanted, why, told=gone.append) is not None:
+                return reduce(erasure.Done.plus, gone)
+            wanted = _planned(store, vault, subject, address)
+        raise NotErased("more that belongs to it came in meanwhile: try again")
+
+
+@contextmanager
+def _saying_what_went(gone: list[erasure.Done]) -> Iterator[None]:
+    """Say with every trouble how far the erasure has come."""
+    try:
+        yield
+    except (NotErased, StoreUnavailable) as error:
+        number = sum(len(done.places) for done in gone)
+        so_far = f"{number} subjects are erased, the same command goes on" if gone else "nothing was erased"
+        raise type(error)(f"{error}; {so_far}") from error
 
 
 def _told(extent: Extent) -> dict[str, object]:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, request
 
 from service.access import Caller, unmask
 from service.conditions import JSON_CONT, ORDERED, TEXTS, Condition
-from service.errors import StoreUnavailable
+from service.errors import NotFound, StoreUnavailable
 from service.store import selections
 from service.store.selections import LISTED
 from service.web.access import require
@@ -235,6 +235,8 @@ def _record_unmasking(caller: Caller, item: Item, query: Query) -> None:
     subject = item.values.get("subject") or f"topics/{item.values.get('topic')}"
     try:
         unmask(caller, Services.of(current_app).quick, str(subject), event_id, query.reason)
+    except NotFound as error:
+        raise not_found() from error
     except StoreUnavailable as error:
         told = "It could not be written down who looks, so nothing is shown."
         raise Problem("SERVICE_UNAVAILABLE", told, retry_after=5) from error
