@@ -114,7 +114,7 @@ def _computed(reader: Reader, erasures: Erasures, chunk: Chunk, stop: int, spell
             chunk.findings.append(Finding("V2", "audit_entries", _gap(place, at), chunk.epoch, place))
             place = at
         if (
-            not (salt and told and opened and told.isascii() and opened.isascii())
+            not (type(salt) is bytes and told and opened and told.isascii() and opened.isascii())
             or _DELETE in told
             or _DELETE in opened
             or sha256(_LEAF + told).digest() != kept
@@ -180,18 +180,30 @@ def recomputed(row: Row) -> bytes:
 
 def _problem(row: Row, found: bytes, erasures: Erasures) -> str:
     """What is wrong with an entry by itself; empty for nothing."""
-    _, _, subject, actor, _, _, _, detail, _, _, salt, commitment, kept, id_, _ = row
+    _, _, subject, actor, _, _, _, detail, _, _, salt, _, kept, id_, _ = row
     if found != kept or found == _NO_LEAF:
         return "one of its columns was changed: the leaf that they make is not the one that was kept"
     if salt is not None:
-        if commit_to_entry(salt, actor, subject, detail) == commitment:
+        if _opens(row):
             return ""
         return "its actor, subject, detail or salt was changed: they are not what the entry committed to"
-    if not erasures.of_entry(id_):
+    places = erasures.places_of_entry(id_)
+    if not places:
         return "its salt is gone, and no later entry says that it was erased"
     if detail != "{}" or actor != actor_class(actor) or not _ERASED.fullmatch(subject):
         return "it was erased, and yet names a subject, a person or a detail"
-    return ""
+    return (
+        "" if subject in places else "it was erased, and its subject is not the one that the erasure left in its place"
+    )
+
+
+def _opens(row: Row) -> bool:
+    """Whether an entry is what it committed to; columns of another kind than they should be are not."""
+    _, _, subject, actor, _, _, _, detail, _, _, salt, commitment, *_ = row
+    try:
+        return bool(commit_to_entry(salt, actor, subject, detail) == commitment)
+    except TypeError:
+        return False
 
 
 def _gap(place: int, after: int) -> str:

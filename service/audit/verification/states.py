@@ -50,15 +50,14 @@ def judge(reader: Reader, low: str, high: str | None) -> Iterator[Finding]:
     # Python orders text by code points, which is the order of its bytes in UTF-8, and so the databases'.
     for about, (entries, rows) in side_by_side(told, kept):
         said, last, is_erased = [], None, False
-        for _, id_, event_id, at, detail, is_gone, moved, *transition in entries:
+        for row in entries:
+            _, id_, event_id, at, detail, is_gone, is_told = row[:7]
             if id_ == last:
                 continue
-            last, is_erased = id_, is_erased or is_gone
-            one = read_detail(detail)
+            last, is_erased, one = id_, is_erased or is_gone, read_detail(detail)
             said.append(Said(event_id, at, one))
-            if moved is not None and not (
-                moved and transition == [one.get("before"), one.get("status"), one.get("updated_at")]
-            ):
+            should = about, at, 1, one.get("before"), one.get("status"), one.get("updated_at")
+            if is_told and row[7:] != should:
                 odd.add(event_id)
         yield from compare(about, said, rows, is_erased=is_erased)
     for some in batched(sorted(odd)):
@@ -66,14 +65,11 @@ def judge(reader: Reader, low: str, high: str | None) -> Iterator[Finding]:
 
 
 def _columns(reader: Reader) -> tuple[str, ...]:
-    told = reader.listed("entry.subject", "entry.at", "1")
-    kept = reader.listed("t.subject", "t.recorded_at", "t.applied")
-    is_one = f"{reader.ordered('entry.action')} = 'state.changed' AND entry.salt IS NOT NULL"
-    # Empty where there is nothing to compare; the rest of what is to be equal follows it.
-    moved = f"CASE WHEN {is_one} AND entry.event_id IS NOT NULL THEN {told} = {kept} END"
+    is_applied = f"{reader.ordered('entry.action')} = 'state.changed'"
     return (
-        *("entry.subject", "entry.id", "entry.event_id", "entry.at", "entry.detail", "entry.salt IS NULL", moved),
-        *("t.from_status", "t.to_status", "t.at"),
+        *("entry.subject", "entry.id", "entry.event_id", "entry.at", "entry.detail", "entry.salt IS NULL"),
+        f"{is_applied} AND entry.salt IS NOT NULL AND entry.event_id IS NOT NULL",
+        *("t.subject", "t.recorded_at", "t.applied", "t.from_status", "t.to_status", "t.at"),
     )
 
 
