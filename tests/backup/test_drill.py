@@ -46,7 +46,7 @@ def elsewhere(request: pytest.FixtureRequest, store: Store, tmp_path: Path) -> I
     if store.dialect == "sqlite":
         yield f"sqlite:///{tmp_path}/elsewhere.db"
         return
-    with request.getfixturevalue("new_postgres")() as url:
+    with request.getfixturevalue("new_blank_postgres")() as url:
         yield url
 
 

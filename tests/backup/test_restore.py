@@ -30,7 +30,7 @@ def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
         directory.mkdir()
         yield f"sqlite:///{directory}/copydesk.db"
         return
-    with request.getfixturevalue("new_postgres")() as url:
+    with request.getfixturevalue("new_blank_postgres")() as url:
         yield url
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -66,8 +67,9 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def sqlite_store(installation: str) -> Iterator[Store]:
+def sqlite_store(installation: str, migrated_file: Path) -> Iterator[Store]:
     """The installation's store, open."""
+    shutil.copy(migrated_file, installation.removeprefix("sqlite:///"))
     store = open_store(installation)
     yield store
     store.close()

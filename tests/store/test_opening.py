@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from service.errors import StoreLocked, StoreUnavailable, StoreUnusable
 from service.store import Store, connections, migrate, open_store
@@ -75,9 +76,9 @@ def test_a_new_file_is_nobody_elses_to_read(tmp_path: Path) -> None:
     assert modes == dict.fromkeys(("copydesk.db", "copydesk.db-wal", "copydesk.db-shm"), 0o660)
 
 
-def test_pragmas_on_a_live_connection(sqlite_url: str) -> None:
+def test_pragmas_on_a_live_connection(blank_sqlite_url: str) -> None:
     """A connection that writes has every promised setting, the one that durability hangs on first."""
-    store = open_store(sqlite_url)
+    store = open_store(blank_sqlite_url)
     expected = connections.SQLITE_PRAGMAS | {
         "synchronous": 2,
         "journal_mode": "wal",
@@ -94,17 +95,17 @@ def test_pragmas_on_a_live_connection(sqlite_url: str) -> None:
         opened.close()
 
 
-def test_tables_are_strict(sqlite_url: str) -> None:
+def test_tables_are_strict(blank_sqlite_url: str) -> None:
     """SQLite refuses a value of another type than its column's."""
-    store = open_store(sqlite_url)
+    store = open_store(blank_sqlite_url)
     with pytest.raises(sa.exc.IntegrityError, match="cannot store TEXT"), store.write() as connection:
         connection.exec_driver_sql("INSERT INTO refusals VALUES ('h', 't', 'r', 'many', 'l')")
     store.close()
 
 
-def test_a_transaction_that_writes_begins_with_the_lock(sqlite_url: str) -> None:
+def test_a_transaction_that_writes_begins_with_the_lock(blank_sqlite_url: str) -> None:
     """A second writer is told at its first statement, and never after it has read."""
-    store = open_store(sqlite_url)
+    store = open_store(blank_sqlite_url)
     impatient = store.impatient()
     with store.write(), pytest.raises(StoreLocked), impatient.write():
         pytest.fail("two writers")
@@ -116,9 +117,9 @@ def test_a_transaction_that_writes_begins_with_the_lock(sqlite_url: str) -> None
         one.close()
 
 
-def test_postgresql_settings_on_a_live_connection(new_postgres: Any) -> None:
+def test_postgresql_settings_on_a_live_connection(new_blank_postgres: Any) -> None:
     """A connection commits to disk and does not wait for ever."""
-    with new_postgres() as url:
+    with new_blank_postgres() as url:
         store = open_store(url)
         with store.write() as connection:
             found = [
@@ -146,82 +147,97 @@ def test_checks_are_what_the_migrations_make(store: Store) -> None:
         assert {c["name"] for c in inspector.get_check_constraints(table.name)} >= wanted
 
 
-def test_opening_again_changes_nothing(database_url: str) -> None:
+def test_revisions_are_those_of_the_migrations() -> None:
+    """The names of the files tell what Alembic finds in them, for those who open a database that needs no Alembic."""
+    scripts = ScriptDirectory.from_config(migrate.configuration())
+    assert migrate.known() == {script.revision for script in scripts.walk_revisions()}
+    assert migrate.head() == scripts.get_current_head()
+
+
+def test_a_migrated_database_is_opened_without_alembic(database_url: str) -> None:
+    """What it costs every process to start is what opening needs, and a database is migrated once."""
+    look = "import sys; from service.store import open_store; open_store(sys.argv[1]).close(); print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", look, database_url], capture_output=True, text=True, check=True)
+    assert "service.store.migrate" in found.stdout.split()
+    assert "alembic" not in found.stdout.split()
+
+
+def test_opening_again_changes_nothing(blank_database_url: str) -> None:
     """A migrated database is opened as it is."""
-    open_store(database_url).close()
-    store = open_store(database_url)
+    open_store(blank_database_url).close()
+    store = open_store(blank_database_url)
     assert migrate.migrate(store.engine) is False
     assert set(counts(store).values()) == {0}
     store.close()
 
 
-def test_several_processes_migrate_at_once(database_url: str) -> None:
+def test_several_processes_migrate_at_once(blank_database_url: str) -> None:
     """Processes that start at one moment all find a migrated database, and none fails."""
-    assert ends(*(process("open_it", database_url) for _ in range(3))) == [0] * 3
-    store = open_store(database_url)
+    assert ends(*(process("open_it", blank_database_url) for _ in range(3))) == [0] * 3
+    store = open_store(blank_database_url)
     with store.read() as connection:
         assert migrate.revision(connection) == migrate.head()
     store.close()
 
 
 @pytest.mark.parametrize("statement", ["0", "3", "17"])
-def test_a_migration_killed_half_way(database_url: str, statement: str) -> None:
+def test_a_migration_killed_half_way(blank_database_url: str, statement: str) -> None:
     """Whoever comes after a migration that was killed finds a database to migrate from the start."""
-    assert ends(process("die_migrating", database_url, statement)) == [-signal.SIGKILL]
-    store = open_store(database_url)
+    assert ends(process("die_migrating", blank_database_url, statement)) == [-signal.SIGKILL]
+    store = open_store(blank_database_url)
     assert set(counts(store).values()) == {0}
     store.close()
 
 
-def test_a_newer_schema_is_refused(database_url: str) -> None:
+def test_a_newer_schema_is_refused(blank_database_url: str) -> None:
     """A database that a newer Copydesk migrated is not touched by this one."""
-    store = open_store(database_url)
+    store = open_store(blank_database_url)
     with store.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     store.close()
     with pytest.raises(StoreUnusable, match="newer Copydesk"):
-        open_store(database_url)
+        open_store(blank_database_url)
 
 
-def test_another_programs_file_is_refused_and_left_as_it_is(sqlite_url: str) -> None:
+def test_another_programs_file_is_refused_and_left_as_it_is(blank_sqlite_url: str) -> None:
     """A SQLite file of another program is not even switched to WAL."""
-    path = file_of(sqlite_url)
+    path = file_of(blank_sqlite_url)
     with closing(interpreters_own.connect(path)) as connection:
         connection.execute("CREATE TABLE theirs (id INTEGER)")
         connection.commit()
     before = path.read_bytes()
     with pytest.raises(StoreUnusable, match="another program"):
-        open_store(sqlite_url)
+        open_store(blank_sqlite_url)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to have a header of one" * 99, b"\0" * 8192])
-def test_what_is_no_database_is_refused(sqlite_url: str, content: bytes) -> None:
+def test_what_is_no_database_is_refused(blank_sqlite_url: str, content: bytes) -> None:
     """A file of something else is refused in one line and left as it is."""
-    file_of(sqlite_url).write_bytes(content)
+    file_of(blank_sqlite_url).write_bytes(content)
     with pytest.raises(StoreUnusable, match="not a readable SQLite database"):
-        open_store(sqlite_url)
-    assert file_of(sqlite_url).read_bytes() == content
+        open_store(blank_sqlite_url)
+    assert file_of(blank_sqlite_url).read_bytes() == content
 
 
-def test_an_empty_file_is_taken(sqlite_url: str) -> None:
+def test_an_empty_file_is_taken(blank_sqlite_url: str) -> None:
     """A file that somebody has touched, to give it an owner, is as good as none."""
-    file_of(sqlite_url).touch()
-    open_store(sqlite_url).close()
+    file_of(blank_sqlite_url).touch()
+    open_store(blank_sqlite_url).close()
 
 
-def test_a_file_that_cannot_be_written_is_refused(sqlite_url: str) -> None:
+def test_a_file_that_cannot_be_written_is_refused(blank_sqlite_url: str) -> None:
     """A read-only file and a read-only directory are told at start, by name."""
-    path = file_of(sqlite_url)
-    open_store(sqlite_url).close()
+    path = file_of(blank_sqlite_url)
+    open_store(blank_sqlite_url).close()
     path.chmod(0o444)
     with an_ordinary_user(), pytest.raises(StoreUnusable, match=r"copydesk\.db cannot be written"):
-        open_store(sqlite_url)
+        open_store(blank_sqlite_url)
     path.chmod(0o666)
     path.parent.chmod(0o555)
     with an_ordinary_user(), pytest.raises(StoreUnusable, match="cannot be written"):
-        open_store(sqlite_url)
+        open_store(blank_sqlite_url)
     path.parent.chmod(0o755)
 
 
@@ -267,12 +283,12 @@ def test_affected_sqlite_versions(version: tuple[int, ...], affected: bool) -> N
     assert is_affected(version) is affected
 
 
-def test_an_affected_library_is_refused(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_affected_library_is_refused(blank_sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a SQLite that can corrupt the file nothing is opened; with PostgreSQL it does not matter."""
     monkeypatch.setattr(connections.sqlite3, "sqlite_version_info", (3, 40, 1))
     with pytest.raises(StoreUnusable, match="pysqlite3"):
-        open_store(sqlite_url)
-    assert not file_of(sqlite_url).exists()
+        open_store(blank_sqlite_url)
+    assert not file_of(blank_sqlite_url).exists()
 
 
 def test_one_library_for_the_file() -> None:
@@ -299,11 +315,11 @@ def test_times_come_back_as_they_went(store: Store) -> None:
         assert by_time == sorted(times)
 
 
-def test_a_file_that_is_corrupted_meanwhile_is_unavailable(sqlite_url: str) -> None:
+def test_a_file_that_is_corrupted_meanwhile_is_unavailable(blank_sqlite_url: str) -> None:
     """Corruption in a running process stops writing with an error of the store's, not with a stranger's."""
-    store = open_store(sqlite_url)
+    store = open_store(blank_sqlite_url)
     store.close()
-    path = file_of(sqlite_url)
+    path = file_of(blank_sqlite_url)
     path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 100_000)
     with pytest.raises(StoreUnavailable), store.write() as connection:
         keep(connection, [arrival("orders.place", sample("orders.place.target"))])
