@@ -75,11 +75,12 @@ def _named(state: State, status: str, at: datetime | None, transition: Transitio
     The provider sets each once and never again, so two that differ are not told apart by time: one of them stands,
     the same for every order of arrival.
     """
-    source = _greater(state.source_order_id, transition.source_order_id)
-    target = _greater(state.target_order_id, transition.target_order_id)
-    subscription = _greater(state.order_subscription_id, transition.order_subscription_id)
+    source = greater(state.source_order_id, transition.source_order_id)
+    target = greater(state.target_order_id, transition.target_order_id)
+    subscription = greater(state.order_subscription_id, transition.order_subscription_id)
     return State(state.subject, status, at, source, target, subscription)
 
 
-def _greater(known: str | None, told: str | None) -> str | None:
+def greater(known: str | None, told: str | None) -> str | None:
+    """Which of two names of a relation stands."""
     return told if told and told > (known or "") else known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def heads_in(text: str) -> list[Published]:
         except NoteMalformed:
             continue
     return found
+
+
+def forks(heads: Iterable[Published]) -> list[Published]:
+    """Heads that say another root than one before them, of the same log at the same size: no log has both."""
+    roots: dict[tuple[str, int], bytes] = {}
+    return [one for one in heads if roots.setdefault((one.head.origin, one.head.size), one.head.root) != one.head.root]
 
 
 def append(file: Path, note: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from service.audit.published import Published, read
+from service.audit.published import Published, forks, read
 from service.audit.sequencer import UNSIGNED
 from service.errors import NoteUnverified
 from service.merkle.notes import Signer, Verifier
@@ -89,7 +89,7 @@ def compare(
         return Standing(name, here)
     epoch, newest = max(ours, key=lambda found: (found[0], found[1].head.size))
     checked = [*keys, signer] if signer else keys
-    trouble = _trouble(connection, here, epoch, newest, checked, where)
+    trouble = _trouble(connection, here, epoch, newest, checked, where) or _forked(ours, here, where)
     return Standing(name, here, epoch, newest, trouble)
 
 
@@ -109,6 +109,15 @@ def _trouble(
     if _root_at(connection, here, head.size) != head.root:
         told = f"the audit log {here.origin} has {size} entries, and others than the {head.size} that were {where}"
         return f"{told}: {_CURE}"
+    return None
+
+
+def _forked(ours: Sequence[tuple[int, Published]], here: Log | None, where: str) -> str | None:
+    """What to say of two heads of one size, unless the log is in a later epoch already."""
+    since = here.epoch if here else 0
+    for one in forks(head for epoch, head in ours if epoch >= since):
+        told = f"two heads of {one.head.origin} with {one.head.size} entries and different roots were {where}"
+        return f"{told}: two databases went on under one name: {_CURE}"
     return None
 
 

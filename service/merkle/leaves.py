@@ -17,10 +17,10 @@ from typing import Any
 # The first byte of every leaf: another layout is another number.
 VERSION = b"\x01"
 SALT_BYTES = 32
-_COMMIT = b"commit/1"
+COMMIT = b"commit/1"
 _SEALED = b"sealed/1"
 # https://www.rfc-editor.org/rfc/rfc6962#section-2.1
-_LEAF_PREFIX = b"\x00"
+LEAF_PREFIX = b"\x00"
 
 # As `json.dumps` with its defaults: ASCII, with a blank after each comma, which every language can write.
 _quoted = json.encoder.encode_basestring_ascii
@@ -35,13 +35,13 @@ def actor_class(actor: str) -> str:
 def commit_to_entry(salt: bytes, actor: str, subject: str, detail: str) -> bytes:
     """The commitment to the part of an entry that may be erased, 32 bytes; `detail` is its JSON text as kept."""
     told = f"[{_quoted(actor)}, {_quoted(subject)}, {_quoted(detail)}]"
-    return sha256(_COMMIT + salt + told.encode("ascii")).digest()
+    return sha256(COMMIT + salt + told.encode("ascii")).digest()
 
 
 def commit_to_payload(salt: bytes, headers: str, body: bytes) -> bytes:
     """The commitment to a delivery as it came in, 32 bytes."""
     told = headers.encode("utf-8", "surrogatepass")
-    return sha256(_COMMIT + salt + len(told).to_bytes(8, "big") + told + body).digest()
+    return sha256(COMMIT + salt + len(told).to_bytes(8, "big") + told + body).digest()
 
 
 def digest_of_sealed(blob: bytes) -> bytes:
@@ -74,4 +74,4 @@ def leaf(at: str, entry: Mapping[str, Any]) -> bytes:
 
 def leaf_hash(leaf_bytes: bytes) -> bytes:
     """The hash of a leaf, 32 bytes: https://www.rfc-editor.org/rfc/rfc6962#section-2.1."""
-    return sha256(_LEAF_PREFIX + leaf_bytes).digest()
+    return sha256(LEAF_PREFIX + leaf_bytes).digest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,14 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service import Transition
-from service.audit.verification.states import STATE, replayed
-from service.audit.verification.told import Told
+from service.audit.verification.states import STATE, Said, replayed
 from service.router import Verdict
 from service.store import Store, open_store
 from service.store.audit import write_audit
 from service.store.keep import keep
-from service.store.record import Told as Said
-from service.store.record import record
+from service.store.record import Told, record
 from service.store.schema import audit_entries, spell, states
 from tests.audit.record import BEGAN, verified
 from tests.bodies import STAGES, arrival, copy, order
@@ -56,7 +55,7 @@ def _live(store: Store, steps: list[Any]) -> None:
         names = {f"{name}_id": value for name, value in related.items()}
         move = Transition(f"order_copies/{id_}", STAGES[stage], BEGAN + timedelta(seconds=second), **names)
         with store.write() as connection:
-            said = Said(None, move.subject, Verdict(transitions=(move,)))
+            said = Told(None, move.subject, Verdict(transitions=(move,)))
             write_audit(connection, record(connection, [said], now, actor="hydrate"))
 
 
@@ -77,11 +76,11 @@ def test_states_are_rebuilt_from_entries_alone(shared_store: Store, steps: list[
     """Whatever happened: the entries of each subject come to exactly its row, and there are no other rows."""
     empty(shared_store)
     _live(shared_store, steps)
-    by_subject: dict[str, list[Told]] = {}
+    by_subject: dict[str, list[Said]] = {}
     for row in rows(shared_store, audit_entries):
         if row["action"].startswith("state."):
-            told = {**row, "group": row["subject"], "at": spell(row["at"])}
-            by_subject.setdefault(row["subject"], []).append(Told(*(told[name] for name in Told._fields)))
+            said = Said(row["event_id"], spell(row["at"]), json.loads(row["detail"]))
+            by_subject.setdefault(row["subject"], []).append(said)
     rebuilt = [replayed(subject, entries) for subject, entries in sorted(by_subject.items())]
     kept = [
         tuple(spell(row[name]) if name in ("at", "seen_at") and row[name] else row[name] for name in STATE)

@@ -28,6 +28,7 @@ from service.store import Store, log, open_store
 from service.store.schema import audit_entries
 from service.store.texts import forget_text
 from tests.audit.book import KEY, LAST, NAME, NEXT, NOW, check, current, keys, places, unplaced, write
+from tests.audit.record import verified
 from tests.rows import allow_deletion, rows
 
 
@@ -91,6 +92,24 @@ def test_what_was_published_is_compared(store: Store, elsewhere: Path, note: str
     assert "\n" not in str(caught.value)
     if "signature" not in trouble:
         assert "copydesk audit new-epoch --reason TEXT" in str(caught.value)
+
+
+def test_two_published_heads_of_one_size_and_different_roots_are_a_fork(store: Store, elsewhere: Path) -> None:
+    """Though the newest head is ours: two databases went on under one name, until one says openly that it does not."""
+    publish_head(store, elsewhere, 3)
+    publish_head(store, elsewhere, 4)
+    ours = published.read(elsewhere)[0].head
+    elsewhere.write_text(f"{head(NAME, ours.size)}\n{elsewhere.read_text()}")
+    with pytest.raises(LogBehind) as caught:
+        Keeper(settings(elsewhere), store)
+    assert f"two heads of {NAME} with {ours.size} entries and different roots were published in" in str(caught.value)
+    assert "copydesk audit new-epoch --reason TEXT" in str(caught.value)
+    heads = published.read(elsewhere)
+    assert f"V5: the heads from outside of {NAME} at size {ours.size}: two of them have different roots" in str(
+        [str(one) for one in verified(store, published=elsewhere).violations]
+    )
+    epochs.open_next(store, heads, KEY.verifier, NOW, "operator somebody", "two databases")
+    Keeper(settings(elsewhere), store)
 
 
 def test_an_empty_database_in_place_of_the_old_one_is_behind(store: Store, elsewhere: Path) -> None:

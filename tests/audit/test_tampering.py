@@ -259,6 +259,15 @@ def test_an_entry_that_was_erased_without_saying_so_is_found(copied: Store) -> N
     assert verified(copied).violations[0].where == f"audit_entries {row['id']}"
 
 
+def test_an_erased_entry_that_was_given_to_another_erased_subject_is_found(copied: Store) -> None:
+    """V1: the entry that tells of the erasure says what stands in the place of whom it erased."""
+    row = next(row for row in rows(copied, audit_entries) if row["salt"] is None)
+    with tampering(copied) as connection:
+        connection.execute(sa.update(audit_entries).where(audit_entries.c.id == row["id"]).values(subject="erased/2"))
+    found = {(one.check, one.where): one.reason for one in verified(copied).violations}
+    assert "not the one that the erasure left" in found["V1", f"audit_entries {row['id']}"]
+
+
 def test_an_entry_that_was_passed_over_is_found(copied: Store) -> None:
     """V8: one that never got its place, while entries that are a minute younger have theirs."""
     record.let_in(copied, BEGAN, ("orders.place", record.order("PassedOver")))

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from service.audit.verification import texts
 from service.audit.verification.erasures import Erasures
 from service.audit.verification.findings import Finding
-from service.audit.verification.places import Reader, Row
-from service.merkle.leaves import actor_class, commit_to_entry, leaf, leaf_hash
+from service.audit.verification.places import Reader, Row, batched
+from service.merkle.leaves import COMMIT, LEAF_PREFIX, VERSION, actor_class, commit_to_entry, leaf, leaf_hash
 
 # Leaves that are looked at together: a full subtree.
 HEIGHT = 15
@@ -35,6 +36,10 @@ COLUMNS = (
 # In place of the hash of columns of which no leaf can be made, such as a time that is none.
 _NO_LEAF = bytes(32)
 _ERASED = re.compile(r"erased/[1-9][0-9]*")
+_STRETCH = "WHERE epoch = ? AND leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
+_LEAF = LEAF_PREFIX + VERSION
+# The one character of ASCII that the writer spells otherwise than databases do.
+_DELETE = b"\x7f"
 
 
 @dataclass(slots=True)
@@ -69,28 +74,77 @@ def look(
         exported: the leaf hashes of the stretch, where a bundle of a few entries has them beside the entries.
     """
     chunk, stop = Chunk(epoch, start), max(sizes)
-    hashes: list[bytes] = []
-    bounds = "WHERE epoch = ? AND leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
-    place = start
-    for row in reader.rows(COLUMNS, "audit_entries", bounds, (epoch, start, stop)):
-        if row[0] != place and exported is None:
-            chunk.findings.append(Finding("V2", "audit_entries", _gap(place, row[0]), epoch, place))
-            place = row[0]
-        found = recomputed(row)
-        if problem := _problem(row, found, erasures):
-            chunk.findings.append(Finding("V1", f"audit_entries {row[13]}", problem, epoch, row[0]))
-        hashes.append(found)
-        if exported is not None and found != exported[(row[0] - start) * 32 : (row[0] - start + 1) * 32]:
-            reason = "its leaf is not the one that the bundle has at its place"
-            chunk.findings.append(Finding("V1", f"audit_entries {row[13]}", reason, epoch, row[0]))
-        place += 1
-    if exported is None and place < stop:
-        chunk.findings.append(Finding("V2", "audit_entries", _gap(place, stop), epoch, place))
-    chunk.count = len(hashes)
     if exported is not None:
         hashes = [exported[at : at + 32] for at in range(0, len(exported), 32)]
+        for row, found, problem in _explained(reader, erasures, _STRETCH, (epoch, start, stop)):
+            chunk.count += 1
+            if problem:
+                chunk.findings.append(_finding(row, problem))
+            if found != exported[(row[0] - start) * 32 : (row[0] - start + 1) * 32]:
+                chunk.findings.append(_finding(row, "its leaf is not the one that the bundle has at its place"))
+    else:
+        try:
+            hashes = _computed(reader, erasures, chunk, stop, (texts.leaf(reader), texts.opened(reader)))
+        except reader.refusals:
+            chunk = Chunk(epoch, start)
+            hashes = _computed(reader, erasures, chunk, stop, ("NULL", "NULL"))
+        chunk.count = len(hashes)
     chunk.peaks = _peaks(hashes, [size - start for size in sizes], start)
     return chunk
+
+
+def _computed(reader: Reader, erasures: Erasures, chunk: Chunk, stop: int, spelled: tuple[str, str]) -> list[bytes]:
+    """The hashes of a stretch's leaves, whose findings are put into `chunk`.
+
+    Args:
+        reader: the record.
+        erasures: what it says was erased.
+        chunk: what it is to come to.
+        stop: where it ends.
+        spelled: how the database puts together the bytes of a leaf, and those that an entry commits to. An entry that
+            these do not prove is looked at by its columns.
+    """
+    hashes: list[bytes] = []
+    odd: dict[int, int] = {}
+    place, columns = chunk.start, ("leaf_index", "salt", "commitment", "leaf_hash", *spelled)
+    for at, salt, commitment, kept, told, opened in reader.rows(
+        columns, "audit_entries", _STRETCH, (chunk.epoch, chunk.start, stop)
+    ):
+        if at != place:
+            chunk.findings.append(Finding("V2", "audit_entries", _gap(place, at), chunk.epoch, place))
+            place = at
+        if (
+            not (type(salt) is bytes and told and opened and told.isascii() and opened.isascii())
+            or _DELETE in told
+            or _DELETE in opened
+            or sha256(_LEAF + told).digest() != kept
+            or sha256(COMMIT + salt + opened).digest() != commitment
+        ):
+            odd[at] = len(hashes)
+        hashes.append(kept)
+        place += 1
+    if place < stop:
+        chunk.findings.append(Finding("V2", "audit_entries", _gap(place, stop), chunk.epoch, place))
+    for some in batched(list(odd)):
+        where = f"WHERE epoch = ? AND leaf_index IN ({', '.join('?' * len(some))}) ORDER BY leaf_index"
+        for row, found, problem in _explained(reader, erasures, where, (chunk.epoch, *some)):
+            hashes[odd[row[0]]] = found
+            if problem:
+                chunk.findings.append(_finding(row, problem))
+    return hashes
+
+
+def _explained(
+    reader: Reader, erasures: Erasures, where: str, values: Sequence[int]
+) -> Iterator[tuple[Row, bytes, str]]:
+    """Look at entries by their columns: each row of `COLUMNS`, the hash of its leaf, and what is wrong with it."""
+    for row in reader.rows(COLUMNS, "audit_entries", where, values):
+        found = recomputed(row)
+        yield row, found, _problem(row, found, erasures)
+
+
+def _finding(row: Row, problem: str) -> Finding:
+    return Finding("V1", f"audit_entries {row[13]}", problem, row[14], row[0])
 
 
 def waiting(reader: Reader, erasures: Erasures) -> Iterator[tuple[int, str, Finding | None]]:
@@ -99,10 +153,10 @@ def waiting(reader: Reader, erasures: Erasures) -> Iterator[tuple[int, str, Find
     Yields:
         Of each its number, its time, and what is wrong with it, if anything.
     """
-    for row in reader.rows(COLUMNS, "audit_entries", "WHERE leaf_index IS NULL ORDER BY id"):
-        problem = _problem(row, recomputed(row), erasures)
+    for row, _, problem in _explained(reader, erasures, "WHERE leaf_index IS NULL ORDER BY id", ()):
         if row[14] is not None:
-            problem = "it has an epoch and no place in it"
+            yield row[13], row[1], Finding("V1", f"audit_entries {row[13]}", "it has an epoch and no place in it")
+            continue
         yield row[13], row[1], Finding("V1", f"audit_entries {row[13]}", problem) if problem else None
 
 
@@ -126,18 +180,30 @@ def recomputed(row: Row) -> bytes:
 
 def _problem(row: Row, found: bytes, erasures: Erasures) -> str:
     """What is wrong with an entry by itself; empty for nothing."""
-    _, _, subject, actor, _, _, _, detail, _, _, salt, commitment, kept, id_, _ = row
+    _, _, subject, actor, _, _, _, detail, _, _, salt, _, kept, id_, _ = row
     if found != kept or found == _NO_LEAF:
         return "one of its columns was changed: the leaf that they make is not the one that was kept"
     if salt is not None:
-        if commit_to_entry(salt, actor, subject, detail) == commitment:
+        if _opens(row):
             return ""
         return "its actor, subject, detail or salt was changed: they are not what the entry committed to"
-    if not erasures.of_entry(id_):
+    places = erasures.places_of_entry(id_)
+    if not places:
         return "its salt is gone, and no later entry says that it was erased"
     if detail != "{}" or actor != actor_class(actor) or not _ERASED.fullmatch(subject):
         return "it was erased, and yet names a subject, a person or a detail"
-    return ""
+    return (
+        "" if subject in places else "it was erased, and its subject is not the one that the erasure left in its place"
+    )
+
+
+def _opens(row: Row) -> bool:
+    """Whether an entry is what it committed to; columns of another kind than they should be are not."""
+    _, _, subject, actor, _, _, _, detail, _, _, salt, commitment, *_ = row
+    try:
+        return bool(commit_to_entry(salt, actor, subject, detail) == commitment)
+    except TypeError:
+        return False
 
 
 def _gap(place: int, after: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import cached_property
 
 from service.audit import ranges
@@ -18,29 +19,28 @@ class Named:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._ranges: list[tuple[int, int, int]] = []
+        self._ranges: list[tuple[int, int, int, str]] = []
         self._sorted = True
 
-    def add(self, told: str, by: int) -> None:
-        """Take in what an entry names; what it misspells names nothing."""
+    def add(self, told: str, by: int, place: str) -> None:
+        """Take in what an entry, whose subject is a place, names; what it misspells names nothing."""
         try:
             found = ranges.parse(told)
         except ValueError:
             return
-        self._ranges += [(one.start, one.stop, by) for one in found]
+        self._ranges += [(one.start, one.stop, by, place) for one in found]
         self._sorted = False
 
-    def by(self, number: int) -> int | None:
-        """Which entry names a row."""
+    def by(self, number: int) -> Iterator[tuple[int, str]]:
+        """The entries that name a row, each with its place."""
         if not self._sorted:
             self._ranges.sort()
             self._sorted = True
         # Ranges of several erasures may overlap, where one was repeated; few do.
-        place = bisect_right(self._ranges, (number, 1 << 63, 0))
-        for start, stop, by in reversed(self._ranges[max(0, place - 64) : place]):
+        place = bisect_right(self._ranges, (number, 1 << 63, 0, ""))
+        for start, stop, by, subject in reversed(self._ranges[max(0, place - 64) : place]):
             if start <= number < stop:
-                return by
-        return None
+                yield by, subject
 
 
 class Erasures:
@@ -54,11 +54,11 @@ class Erasures:
     def _named(self) -> tuple[Named, Named]:
         deliveries, entries = Named(), Named()
         # An erasure is told by an entry that can be opened itself.
-        rows = self._reader.rows(("id", "detail"), "audit_entries", "WHERE action = ? AND salt IS NOT NULL", (ACTION,))
-        for id_, detail in rows:
+        where = "WHERE action = ? AND salt IS NOT NULL"
+        for id_, place, detail in self._reader.rows(("id", "subject", "detail"), "audit_entries", where, (ACTION,)):
             told = read_detail(detail)
-            deliveries.add(str(told.get("deliveries", "")), id_)
-            entries.add(str(told.get("entries", "")), id_)
+            deliveries.add(str(told.get("deliveries", "")), id_, place)
+            entries.add(str(told.get("entries", "")), id_, place)
         return deliveries, entries
 
     @cached_property
@@ -73,9 +73,8 @@ class Erasures:
 
     def of_delivery(self, id_: int) -> bool:
         """Whether an entry says that the bytes of a delivery were erased."""
-        return self._named[0].by(id_) is not None
+        return any(self._named[0].by(id_))
 
-    def of_entry(self, id_: int) -> bool:
-        """Whether a later entry says that the open part of an entry was erased."""
-        by = self._named[1].by(id_)
-        return by is not None and by > id_
+    def places_of_entry(self, id_: int) -> set[str]:
+        """What may stand in an entry in place of its subject, as later entries say that erased it; none said so."""
+        return {place for by, place in self._named[1].by(id_) if by > id_}

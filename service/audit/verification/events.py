@@ -31,9 +31,16 @@ INTAKE = "intake"
 Bytes = Callable[[Row, bytes | None], str]
 
 
-def judge(reader: Reader, low: int, high: int, bytes_of: Bytes) -> Iterator[Finding]:
-    """Verify the events whose numbers are from `low` to below `high`."""
-    bounds, where = (low, high), "WHERE {0} >= ? AND {0} < ? ORDER BY {0}"
+def judge(reader: Reader, those: str, bounds: Sequence[int], bytes_of: Bytes) -> Iterator[Finding]:
+    """Verify some events.
+
+    Args:
+        reader: the record.
+        those: which, as a condition on their numbers in place of `{0}`.
+        bounds: its values.
+        bytes_of: what is wrong with the bytes of a delivery.
+    """
+    where = f"WHERE {those} ORDER BY {{0}}"
     streams = (
         reader.rows(("event_id", *COLUMNS), "audit_entries", where.format("event_id") + ", id", bounds),
         reader.rows(EVENT, "events", where.format("id"), bounds),
@@ -47,6 +54,21 @@ def judge(reader: Reader, low: int, high: int, bytes_of: Bytes) -> Iterator[Find
         yield from story.compare_event(kept)
         yield from compare_deliveries(story.deliveries, deliveries, story.sealed, bytes_of)
         yield from story.compare_transitions(transitions)
+
+
+def judge_single_moves(reader: Reader, ids: Sequence[int]) -> Iterator[Finding]:
+    """Compare the transitions of those events that have one, told by one entry that still tells it."""
+    where = f"WHERE event_id IN ({', '.join('?' * len(ids))}) ORDER BY event_id, id"
+    streams = (
+        reader.rows(("event_id", *COLUMNS), "audit_entries", where, ids),
+        reader.rows(TRANSITION, "transitions", where, ids),
+    )
+    for id_, (entries, transitions) in side_by_side(*streams):
+        moves = [one for one in map(Told._make, entries) if one.action in _MOVES]
+        if len(moves) == len(transitions) == 1 and moves[0].action == "state.changed" and not moves[0].erased:
+            story = Story(id_)
+            story.take(moves[0])
+            yield from story.compare_transitions(transitions)
 
 
 class Story:

@@ -130,6 +130,8 @@ def differences(
     check: str, where: str, columns: Sequence[str], told: Sequence[Any], kept: Sequence[Any]
 ) -> list[Finding]:
     """Name each column that is not what the trail tells."""
+    if told == kept:
+        return []
     return [
         Finding(check, where, f"{name} is {_shown(is_)}, and the trail tells {_shown(should)}")
         for name, should, is_ in zip(columns, told, kept, strict=True)

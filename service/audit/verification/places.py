@@ -20,8 +20,9 @@ FLAGS = frozenset({"superseded", "applied"})
 # How SQLite's driver says that a text is not UTF-8; the text itself follows.
 NOT_UTF8 = "Could not decode to UTF-8"
 _BATCH = 2_000
-# 64 MiB, in KiB: rows are read in another order than they lie in, though not far from it.
-_CACHE = -65_536
+_NAMED = 500
+# 32 MiB, in KiB: rows are read in another order than they lie in, though not far from it.
+_CACHE = -32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,53 @@ class Reader(Protocol):
         ...
 
     def ordered(self, column: str) -> str:
-        """How to order by a column of text, so that it is the order of its bytes."""
+        """How to compare and order a column of text, so that it is by its bytes, whatever the table says."""
         ...
+
+    def plain(self, column: str) -> str:
+        """A column as text is put together of it: a time or a number."""
+        ...
+
+    def quoted(self, column: str) -> str:
+        """A column as JSON spells it: text as the trail has it where it is ASCII, and not as any other text ever."""
+        ...
+
+    def listed(self, *values: str) -> str:
+        """Several values as one JSON array, which equals another one where each of them does, in kind too."""
+        ...
+
+    def hexadecimal(self, column: str) -> str:
+        """A column of bytes in small letters; of anything else, empty."""
+        ...
+
+    def in_bytes(self, text: str) -> str:
+        """Text as its bytes in UTF-8."""
+        ...
+
+    def first_word(self, column: str) -> str:
+        """What stands in front of the first blank."""
+        ...
+
+    def are_text(self, *columns: str) -> str:
+        """Whether each of them holds text."""
+        ...
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What reading raises where a value cannot be spelled, and may be read as it is."""
+        ...
+
+
+def batched(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Cut numbers into parts that one question may name."""
+    for start in range(0, len(numbers), _NAMED):
+        yield numbers[start : start + _NAMED]
 
 
 def is_time(column: str) -> bool:
     """Tell whether a column holds a time: all of them are named so, and no others."""
-    return column == "at" or column.endswith("_at")
+    name = column.rpartition(".")[2]
+    return name == "at" or name.endswith("_at")
 
 
 @contextmanager
@@ -131,7 +172,33 @@ class _Sqlite:
         return self._connection.execute(sql, values).fetchone() or ()
 
     def ordered(self, column: str) -> str:
+        return f"{column} COLLATE BINARY"
+
+    def plain(self, column: str) -> str:
         return column
+
+    def quoted(self, column: str) -> str:
+        return f"json_quote({column})"
+
+    def listed(self, *values: str) -> str:
+        return f"json_array({', '.join(values)})"
+
+    def hexadecimal(self, column: str) -> str:
+        return f"CASE typeof({column}) WHEN 'blob' THEN lower(hex({column})) END"
+
+    def in_bytes(self, text: str) -> str:
+        return f"CAST({text} AS BLOB)"
+
+    def first_word(self, column: str) -> str:
+        return f"CASE instr({column}, ' ') WHEN 0 THEN {column} ELSE substr({column}, 1, instr({column}, ' ') - 1) END"
+
+    def are_text(self, *columns: str) -> str:
+        return " AND ".join(f"typeof({column}) = 'text'" for column in columns)
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        # Bytes where the table has text: nobody gets them there but by writing into the file past SQLite.
+        return (library().OperationalError,)
 
 
 class _Postgresql:
@@ -153,8 +220,33 @@ class _Postgresql:
     def ordered(self, column: str) -> str:
         return f'{column} COLLATE "C"'
 
+    def plain(self, column: str) -> str:
+        return _spelled(column)
+
+    def quoted(self, column: str) -> str:
+        return f"to_json({_spelled(column)})::text"
+
+    def listed(self, *values: str) -> str:
+        return f"json_build_array({', '.join(map(_spelled, values))})::text"
+
+    def hexadecimal(self, column: str) -> str:
+        return f"encode({column}, 'hex')"
+
+    def in_bytes(self, text: str) -> str:
+        return f"convert_to({text}, 'UTF8')"
+
+    def first_word(self, column: str) -> str:
+        return f"split_part({column}, ' ', 1)"
+
+    def are_text(self, *columns: str) -> str:  # noqa: ARG002 - the types of columns hold here
+        return "TRUE"
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        return ()
+
 
 def _spelled(column: str) -> str:
     if is_time(column):
-        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS {column}"""
-    return f"{column}::int" if column in FLAGS else column
+        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+    return f"{column}::int" if column.rpartition(".")[2] in FLAGS else column

@@ -12,7 +12,7 @@ from service.audit.verification.tasks import Task
 
 _EVENTS = 20_000
 _FOLLOW_UPS = 50_000
-_STATES = 100_000
+_STATES = 60_000
 _MOST_PARTS = 200
 _END = (1 << 63) - 1
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from service.audit.verification import apart, entries, events, follow_ups, payloads, states
+from service.audit.verification import apart, entries, events, follow_ups, payloads, plain, states
 from service.audit.verification.erasures import Erasures
 from service.audit.verification.findings import Finding
 from service.audit.verification.places import Place, Reader, opened
@@ -109,7 +109,7 @@ class Worker:
             return done.take(apart.judge(self.reader, self._bytes))
         if task.kind == "events":
             low, high = task.args
-            return done.take(events.judge(self.reader, low, high, self._bytes))
+            return done.take(plain.judge(self.reader, low, high, self._bytes))
         if task.kind == "states":
             return done.take(states.judge(self.reader, *task.args))
         return done.take(follow_ups.judge(self.reader, *task.args))

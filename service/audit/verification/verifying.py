@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from service.audit.bundle import LEAVES, Manifest
-from service.audit.published import Published, heads_in
+from service.audit.published import Published, forks, heads_in
 from service.audit.verification import bundles, heads, log_rows, planning
 from service.audit.verification.backlog import passed_over
 from service.audit.verification.entries import Chunk
@@ -73,6 +73,8 @@ def _bundle(wish: Wish, directory: Path, progress: Progress | None) -> Report:
         place = Place(file, immutable=True)
         made = _Run(wish, place, str(directory), progress, manifest, str(directory / LEAVES))
         made.report.add(findings, wish.limit)
+        if not any(map(bundles.holds_rows, manifest.files)):
+            made.report.skipped["V1"] = bundles.DIGESTS_ONLY
         return made.verify()
 
 
@@ -206,6 +208,9 @@ class _Run:
             if problem := outside.judge(one):
                 where = f"the head from outside of {one.head.origin} at size {one.head.size}"
                 self._add(Finding("V5", where, problem))
+        for one in forks(self._wish.outside):
+            where = f"the heads from outside of {one.head.origin} at size {one.head.size}"
+            self._add(Finding("V5", where, "two of them have different roots: two databases went on under one name"))
         self.report.counts["heads from outside"] = len(self._wish.outside)
 
     def _gaps(self, rows: LogRows, trust: Trust) -> None:
