@@ -37,7 +37,7 @@ bench: $(VENV)/.dev ## Measure; docs/performance.md says what the figures mean
 	@$(BIN)/python -m benchmarks.sweep
 
 bench-record: $(VENV)/.dev ## Measure the record at a million events; takes ten minutes and 3 GB of temporary files
-	@$(BIN)/python -m benchmarks.record
+	@$(BIN)/python -m benchmarks.record --lists
 
 bench-export: $(VENV)/.dev ## Measure exports and backups at a million events; takes half an hour and 15 GB of temporary files
 	@$(BIN)/python -m benchmarks.export --everything --postgresql

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -99,12 +100,13 @@ class Figures:
         """Print them."""
         print(f"{'':32}{'p50 ms':>9}{'p95 ms':>9}{'max ms':>9}{'p95 cpu':>9}  slowest")
         for name, times in self.times.items():
-            p95, cpu = _p95(times), _p95(self.processor[name])
+            p95_, cpu = p95(times), p95(self.processor[name])
             told = self.slowest[name][1][:60]
-            print(f"{name:32}{median(times):9.1f}{p95:9.1f}{max(times):9.1f}{cpu:9.1f}  {told}")
+            print(f"{name:32}{median(times):9.1f}{p95_:9.1f}{max(times):9.1f}{cpu:9.1f}  {told}")
 
 
-def _p95(times: list[float]) -> float:
+def p95(times: list[float]) -> float:
+    """What 95 of 100 do not exceed."""
     return quantiles(times, n=20, method="inclusive")[-1] if len(times) > 1 else times[0]
 
 
@@ -190,6 +192,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path", type=Path, nargs="?")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lists", action="store_true", help="then run benchmarks.lists too")
     given = parser.parse_args()
     with database(given.path) as path:
         engine = connections.connect(f"sqlite:///{path}")
@@ -201,6 +204,8 @@ def main() -> None:
         engine.dispose()
         clock, processor = measure_verify(path)
         print(f"copydesk audit verify: {clock:.1f} s, {processor:.1f} s of the processors")
+        if given.lists:
+            subprocess.run([sys.executable, "-m", "benchmarks.lists", str(path)], check=False)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from service.incidents import failure_cause, fingerprint, generalised
 from service.merkle import leaves
+from service.states import place as place_of
 from service.store.schema import spell
 from service.store.texts import text_of
 
@@ -63,6 +64,9 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "transitions": ("id", "event_id", "subject", "from_status", "to_status", "at", "applied", "recorded_at"),
     "states": ("subject", "status", "at", "event_id", "source_order_id", "target_order_id", "order_subscription_id",
                "seen_at"),
+    "factories": ("subject", "type", "id", "status", "started_at", "completed_at", "failed_at", "errors_count",
+                  "place_target_order", "reuse_wallet", "created_at", "updated_at", "reference", "reference_origin",
+                  "mode", "organization", "event_id", "place"),
     "follow_ups": ("id", "identity", "kind", "subject", "cause", "params", "event_id", "status", "attempt", "starts",
                    "planned_at", "due_at", "give_up_at", "changed_at", "result"),
     "attempts": ("id", "follow_up_id", "number", "start", "worker", "started_at", "acting_at", "finished_at", "result",
@@ -281,6 +285,7 @@ class _Writer:
         last = {"copied": "completed", "renewed": "completed"}.get(kind, "failed")
         if status == last:
             self._row("states", subject, status, at, event_id, *orders, at)
+            self._factory(event_id, subject, status)
         told = {"status": status, "before": before, "updated_at": at, "source_order": orders[0],
                 "target_order": orders[1], "order_subscription": orders[2]}  # fmt: skip
         self._entry(subject, "intake", "state.changed", told, event_id=event_id)
@@ -288,6 +293,17 @@ class _Writer:
             text = self._chance.choice(_NOTES).format(reason=self._chance.choice(_REASONS))
             self._entry(subject, "intake", "note", {"text": text}, event_id=event_id)
         return status
+
+    def _factory(self, event_id: int, subject: str, status: str) -> None:
+        """What the lists of the API show of a copy. Two of three have a reference, as from a shop's own system."""
+        type_, _, id_ = subject.partition("/")
+        began, started, at = (spell(self._now - number * _STEP) for number in (2, 1, 0))
+        known = sha256(subject.encode()).digest()
+        reference = f"SHOP-{known[0] % 7}-{int.from_bytes(known[1:4], 'big'):08d}" if known[4] % 3 else None
+        ended = (at, None) if status == "completed" else (None, at)
+        self._row("factories", subject, type_, id_, status, started, *ended, int(status == "failed"), 1, 0, began, at,
+                  reference, reference and ("erp", "pos", "web")[known[5] % 3], "test", ORGANIZATION, event_id,
+                  place_of(status, self._now) + b"\1" + known)  # fmt: skip
 
     def _follow_up(self, event_id: int, subject: str, kind: str, place: int) -> None:
         name, cause = ("settle_source_order", "completed") if kind == "copied" else ("alert", "failed")

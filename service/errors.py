@@ -166,6 +166,20 @@ class BadFilter(CopydeskError):
         super().__init__(f"{parameter}: {message}" + (f"; one of {', '.join(self.allowed)}" if self.allowed else ""))
 
 
+class TooManyRows(CopydeskError):
+    """A question that no index answers, of more rows than can be looked at one by one.
+
+    Attributes:
+        left: how many the rest of the question leaves, at least.
+        most: how many there may be.
+        names: what nothing answers quickly.
+    """
+
+    def __init__(self, left: int, most: int, names: Sequence[str]) -> None:
+        self.left, self.most, self.names = left, most, tuple(names)
+        super().__init__(f"{', '.join(self.names)}: {left:,} rows are left, and there may be {most:,}")
+
+
 class NotOffered(CopydeskError):
     """A call asked for what the resource does not offer; nothing was sent, and the message names what is offered."""
 

@@ -49,7 +49,7 @@ def create(
     id_ = api_tokens.add(connection, name, digest(token.encode()), told, now, by=by, expires_at=expires_at)
     if id_ is None:
         raise TokenRefused(f"there is a token {name} already; revoke it first, or take another name")
-    detail: dict[str, Param | datetime] = {"token": id_, "scopes": told, "expires_at": expires_at, "reason": reason}
+    detail: dict[str, Param | datetime] = {"token_id": id_, "scopes": told, "expires_at": expires_at, "reason": reason}
     write_audit(connection, [entry(now, f"tokens/{name}", by, "token.created", detail)])
     return token
 
@@ -78,6 +78,6 @@ def revoke(
         raise NotFound("there is no such token that is not revoked; copydesk tokens list")
     if not api_tokens.revoke(connection, row.id, now):
         return None
-    detail = {"token": row.id, "reason": reason}
+    detail = {"token_id": row.id, "reason": reason}
     write_audit(connection, [entry(now, f"tokens/{row.name}", by, "token.revoked", detail)])
     return row

@@ -84,6 +84,7 @@ def reader(store: Store, seconds: float) -> Store:
         pool_size=_CONNECTIONS,
         max_overflow=0,
     )
+    connections.take_hints(engine)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

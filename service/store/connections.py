@@ -17,6 +17,7 @@ import gevent.monkey
 import sqlalchemy as sa
 import sqlite_utils.utils
 from sqlalchemy import event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from service.store.schema import spell
 
@@ -62,6 +63,19 @@ def sorting_library() -> Any:
     return own if fits else sqlite3
 
 
+class _Compiler(SQLiteCompiler):
+    """Writes INDEXED BY where a query says so; SQLAlchemy knows such hints for other databases."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:  # noqa: ARG002 - the interface
+        """The hint as it stands."""
+        return text
+
+
+def take_hints(engine: sa.Engine) -> None:
+    """Let queries say which index SQLite is to use: `with_hint(table, "INDEXED BY …", "sqlite")`."""
+    engine.dialect.statement_compiler = _Compiler
+
+
 def is_sqlite(url: str) -> bool:
     """Tell which of the two databases a URL is of."""
     return url.startswith("sqlite:")
@@ -81,6 +95,7 @@ def connect(url: str, *, busy_seconds: float = BUSY_SECONDS, autocheckpoint: int
     if not is_sqlite(url):
         return _postgresql(url)
     engine = sa.create_engine(url, module=sqlite3, poolclass=sa.pool.QueuePool, pool_size=5, max_overflow=10)
+    take_hints(engine)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

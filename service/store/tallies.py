@@ -29,7 +29,7 @@ class Tally:
 TALLIES: Mapping[str, Tally] = {
     "events": Tally("last_seen_at", ("topic", "told_status", "result", "origin", "mode")),
     "deliveries": Tally("received_at", ("topic", "verdict", "origin")),
-    "transitions": Tally("recorded_at", ("to_status",)),
+    "transitions": Tally("recorded_at", ("to_status", "from_status")),
     "states": Tally(None, ("status",)),
     "follow_ups": Tally("planned_at", ("kind", "status")),
     "attempts": Tally("started_at", ("result",)),

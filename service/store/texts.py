@@ -113,10 +113,7 @@ def matching(connection: sa.Connection, parameter: str, text: str) -> sa.ColumnE
     """
     wanted = terms(parameter, text)
     if connection.dialect.name == "sqlite":
-        # Only letters and digits are left, and in quotes no word is an operator: nobody writes FTS5 syntax here.
-        asked = " ".join(f'"{" ".join(term.words)}"{" *" * term.prefix}' for term in wanted)
-        inner = sa.text(f"SELECT rowid FROM {TABLE} WHERE {TABLE} MATCH :asked").bindparams(asked=asked)  # noqa: S608 - our own name
-        return audit_entries.c.id.in_(inner.columns(sa.column("rowid")))
+        return audit_entries.c.id.in_(_found(wanted))
     phrases = (
         " <-> ".join([*(f"'{word}'" for word in term.words[:-1]), f"'{term.words[-1]}'{':*' * term.prefix}"])
         for term in wanted
@@ -124,6 +121,35 @@ def matching(connection: sa.Connection, parameter: str, text: str) -> sa.ColumnE
     asked = " & ".join(f"({phrase})" for phrase in phrases)
     query = sa.text(f"{TELLS} AND audit_words(action, detail) @@ to_tsquery('simple', :asked)")
     return sa.and_(query.bindparams(asked=asked))
+
+
+def ids(parameter: str, text: str) -> sa.FromClause:
+    """The entries that have what is searched for, as a table of their numbers; on SQLite.
+
+    Raises:
+        BadFilter: as `terms`.
+    """
+    return _found(terms(parameter, text)).subquery()
+
+
+def _found(wanted: Sequence[Term]) -> sa.TextualSelect:
+    query = sa.text(f"SELECT rowid AS id FROM {TABLE} WHERE {TABLE} MATCH :asked").bindparams(asked=_in_fts5(wanted))  # noqa: S608 - our own name
+    return query.columns(sa.column("id", sa.Integer))
+
+
+def count(connection: sa.Connection, parameter: str, text: str) -> int:
+    """How many entries have what is searched for, on SQLite.
+
+    Raises:
+        BadFilter: as `terms`.
+    """
+    query = f"SELECT count(*) FROM {TABLE} WHERE {TABLE} MATCH ?"  # noqa: S608 - our own name
+    return int(connection.exec_driver_sql(query, (_in_fts5(terms(parameter, text)),)).scalar_one())
+
+
+def _in_fts5(wanted: Sequence[Term]) -> str:
+    # Only letters and digits are left, and in quotes no word is an operator: nobody writes FTS5 syntax here.
+    return " ".join(f'"{" ".join(term.words)}"{" *" * term.prefix}' for term in wanted)
 
 
 # Which actions tell something, in SQL, to the letter of PostgreSQL's partial index.

@@ -14,7 +14,6 @@ from service.intake.refusals import Refusals
 from service.router import Router
 from service.settings import Settings
 from service.store import open_store
-from service.web.access import access
 from service.web.api import answers
 from service.web.api.problems import Problem
 from service.web.api.records import Records
@@ -70,7 +69,6 @@ def create_app(settings: Settings, router: Router, *, max_batch: int | None = No
     Services(store, quick, doors, writer, refusals, guard, records).belong_to(app)
     app.register_blueprint(webhook)
     app.register_blueprint(health)
-    app.register_blueprint(access)
     app.register_blueprint(api)
     app.register_error_handler(RequestRefused, lambda refusal: _plain(refusal.status))
     app.register_error_handler(AccessRefused, answers.not_let_in)

@@ -51,8 +51,8 @@ def test_every_step_is_on_the_trail_without_the_token(run: Run, store: Store) ->
     token = run("tokens", "create", "dashboard", "--expires", "never", "--by", "ops", "--reason", "BI").stdout.strip()
     run("tokens", "revoke", "dashboard", "--by", "ops", "--reason", "lost")
     assert actions(store) == [
-        ("token.created", {"token": 1, "scopes": "read", "reason": "BI"}),
-        ("token.revoked", {"token": 1, "reason": "lost"}),
+        ("token.created", {"token_id": 1, "scopes": "read", "reason": "BI"}),
+        ("token.revoked", {"token_id": 1, "reason": "lost"}),
     ]
     assert {(row["subject"], row["actor"]) for row in rows(store, audit_entries)} == {
         ("tokens/dashboard", "operator ops")

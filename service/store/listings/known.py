@@ -12,8 +12,12 @@ COUNTS = sa.table(
 )
 
 
-def known_values(connection: sa.Connection, listing: str, column: str) -> list[str]:
-    """Every value that a counted column has somewhere; for SQLite alone."""
-    facet = FACETS[TALLIES[listing].columns.index(column)]
-    query = sa.select(facet).where(COUNTS.c.listing == listing).distinct()
+def facet_of(listing: str, column: str) -> sa.ColumnClause[str]:
+    """The column of the counts that has the values of a counted column."""
+    return FACETS[TALLIES[listing].columns.index(column)]
+
+
+def known_values(connection: sa.Connection, listing: str, column: str, *fits: sa.ColumnElement[bool]) -> list[str]:
+    """Every value that a counted column has somewhere, where those fit; for SQLite alone, and empty for no value."""
+    query = sa.select(facet_of(listing, column)).where(COUNTS.c.listing == listing, *fits).distinct()
     return sorted(connection.execute(query).scalars())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
 
 from service.errors import BadFilter
+from service.resources import is_id
 from service.store import queries
 from service.store.schema import states
 from service.text import line
 
+# Whatever stands behind the slash: the names of tokens, topics and files are subjects too.
+_WRITTEN = re.compile(r"[a-z][a-z_]*/.+", re.DOTALL)
 _LINKS = {
     "orders": (states.c.source_order_id, states.c.target_order_id),
     "order_subscriptions": (states.c.order_subscription_id,),
@@ -26,8 +30,10 @@ def subjects_meant(connection: sa.Connection, parameter: str, text: str) -> Any:
         text: `type/id`, or an id that only one resource has.
 
     Raises:
-        BadFilter: several resources have the id.
+        BadFilter: several resources have the id, or nothing that is known or could be is written so.
     """
+    if not (_WRITTEN.fullmatch(text) or is_id(text)):
+        raise BadFilter(parameter, f"{line(text, 80)} is not written as type/id, nor is it the id of a resource")
     known = [text] if "/" in text else queries.subjects_of(connection, text)
     if len(known) > 1:
         raise BadFilter(parameter, f"{line(text, 80)} is several things", known)

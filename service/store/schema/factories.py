@@ -38,15 +38,20 @@ factories = table(
     Column("event_id", Serial, ForeignKey("events.id")),
     # Greater is newer: `service.store.factories` makes it.
     Column("place", LargeBinary, nullable=False),
-    Index("ix_factories_id", "id"),
     # Of those that are not deleted, with all that counting and turning pages needs, so that no row is looked at for it.
+    # The first has all that lists are filtered and sorted by: what has no index of its own is looked for there.
     *(
         Index(f"ix_factories_{name}", *columns, sqlite_where=sa.text(HERE), postgresql_where=sa.text(HERE))
         for name, columns in {
-            "type": ("type", "subject", "status", "updated_at", "created_at", "id"),
-            "status": ("status", "type", "updated_at", "subject"),
-            "created_at": ("created_at", "id", "subject", "type"),
-            "updated_at": ("updated_at", "id", "subject", "type", "status"),
+            "type": (
+                *("type", "subject", "status", "updated_at", "created_at", "id", "started_at", "completed_at"),
+                *("failed_at", "errors_count", "reference", "reference_origin", "mode", "event_id"),
+            ),
+            "status": ("status", "type", "subject", "updated_at"),
+            **{
+                name: (name, "type", "subject", "status")
+                for name in ("id", "created_at", "updated_at", "started_at", "completed_at", "reference")
+            },
         }.items()
     ),
 )

@@ -1,7 +1,10 @@
 """Lists for the API: any of its resources, filtered, sorted, counted and paged by what it offers."""
 
-from service.store.selections.asking import clauses, count, facet, page, rows_where
+from service.store.selections.asking import rows_where
+from service.store.selections.counting import count, facets
 from service.store.selections.listed import LISTED, Listed
+from service.store.selections.pages import page
+from service.store.selections.question import Question
 from service.store.selections.related import (
     Known,
     affected,
@@ -17,13 +20,13 @@ __all__ = [
     "LISTED",
     "Known",
     "Listed",
+    "Question",
     "affected",
     "bodies",
     "bodies_of",
-    "clauses",
     "count",
     "events_at",
-    "facet",
+    "facets",
     "page",
     "related_subscriptions",
     "rows_where",

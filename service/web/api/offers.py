@@ -13,7 +13,8 @@ class Attribute:
     Attributes:
         kind: string, integer, boolean, datetime, object or array.
         flags: letters: q filterable, s sortable, c counted as a facet, b read from a kept body, t free text, which is
-            scrubbed when it is shown.
+            scrubbed when it is shown, and of which no part is asked for with the scope read; w a word of the other
+            side, which should be one of a few and is scrubbed likewise, in case it is not.
         about: what it says, for the description.
         words: all that a string may be; empty where anything may come.
     """
@@ -93,6 +94,11 @@ class Offer:
     def free_texts(self) -> tuple[str, ...]:
         """What people or the other side wrote."""
         return tuple(self._with("t"))
+
+    @property
+    def scrubbed(self) -> tuple[str, ...]:
+        """What is scrubbed when it is shown."""
+        return (*self._with("t"), *self._with("w"))
 
     @property
     def includable(self) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ def _paths() -> Iterable[tuple[str, Json]]:
             yield f"{at}/{{id}}/{name}", _related(offer, name, relation)
             yield f"{at}/{{id}}/relationships/{name}", _linkage(offer, name, relation)
     yield "/api/timeline/{type}/{id}", _timeline()
+    yield "/api/token", {"get": _token()}
     yield "/api/openapi.json", {"get": _own_description()}
 
 
@@ -223,6 +224,16 @@ def _timeline() -> Json:
         "responses": {"200": {"description": "Found.", "content": content}, **refusals},
     }
     return {"get": operation}
+
+
+def _token() -> Json:
+    content = {MEDIA_TYPE: {"schema": schemas.token()}}
+    refusals = {s: {"$ref": f"#/components/responses/{s}"} for s in _REFUSALS if s != "404"}
+    return {
+        "summary": "Whose token it is, and what it lets do",
+        "tags": ["token"],
+        "responses": {"200": {"description": "It is good.", "content": content}, **refusals},
+    }
 
 
 def _own_description() -> Json:

@@ -66,7 +66,7 @@ def _factories(type_: str, about: str) -> Offer:
     for name in _WIRE[type_]:
         flags = "".join(flag for flag in reference.attributes[name].flags if flag in "qs")
         flags += ("c" if name in ("status", "type") else "") + ("b" if name in _FROM_BODY else "")
-        flags += "t" if name in _WRITTEN else ""
+        flags += "t" if name in _WRITTEN else "w" if name == "status" else ""
         words = FACTORY_TYPES if name == "type" else FACTORY_STATUSES if name == "status" else ()
         attributes[name] = Attribute(reference.attributes[name].kind, flags, _ABOUT[name], words)
     relations = {}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import gevent
@@ -14,13 +13,12 @@ import sqlalchemy as sa
 
 from service import documents, payloads
 from service.conditions import Condition, holds_for_object
-from service.errors import BadFilter, BodyUnreadable, ConfigurationError
+from service.errors import BadFilter, BodyUnreadable, ConfigurationError, TooManyRows
 from service.intake.door import MAX_PARSED_AT_ONCE
 from service.masking import masked, masked_attributes, scrubbed
 from service.store import selections
 from service.store.listings import LISTINGS
-from service.store.listings.asking import conditions
-from service.store.selections import LISTED, Known
+from service.store.selections import LISTED, Known, Question
 from service.vault import Vault
 from service.web.api.catalogue import LISTS, OFFERS
 from service.web.api.objects import Item, written
@@ -59,7 +57,7 @@ class Reading:
         found = [_item(type_, row) for row in rows]
         if not self.plain:
             for item in found:
-                item.values.update(_scrubbed(OFFERS[type_].free_texts, item.values))
+                item.values.update(_scrubbed(OFFERS[type_].scrubbed, item.values))
         if type_ in FACTORIES:
             self._add_rest(type_, found)
         elif type_ == "deliveries" and (with_payload or "payload" in self.query.fields.get(type_, ())):
@@ -70,45 +68,39 @@ class Reading:
 
     def page(self, type_: str, wanted: Sequence[sa.ColumnElement[bool]]) -> tuple[list[Item], int]:
         """The resources of a page, and how many there are on all of them."""
-        offer, query = OFFERS[type_], self.query
-        kinds = offer.filterable
-        ours = [one for one in query.conditions if kinds[one.names[0]] != "object"]
-        others = [one for one in query.conditions if one not in ours]
-        listed = LISTED[type_]
-        wanted = [*wanted, *selections.clauses(listed, kinds, ours), *self._words(type_)]
-        number = selections.count(self.connection, listed, wanted)
-        if others:
-            return self._scanned(type_, wanted, others, number)
-        limit, offset = query.size, query.offset
-        if query.after is not None:
-            offset = 0
-            wanted.append(listed.key < query.after if listed.newest_first else listed.key > query.after)
-        rows = selections.page(self.connection, listed, wanted, order=query.order, limit=limit, offset=offset)
+        query = self.query
+        question, others = self._question(type_, wanted)
+        with _answerable():
+            number = selections.count(question)
+            if others:
+                return self._scanned(type_, question, others, number)
+            where = {"offset": query.offset} if query.after is None else {"after": query.after}
+            rows = selections.page(question, number, order=query.order, limit=query.size, **where)
         return self.items(type_, rows), number
 
     def facets(self, type_: str, wanted: Sequence[sa.ColumnElement[bool]]) -> dict[str, list[dict[str, Any]]]:
         """How often the list has which values, the most frequent 25 of each."""
-        kinds = OFFERS[type_].filterable
-        if any(kinds[one.names[0]] == "object" for one in self.query.conditions):
+        question, others = self._question(type_, wanted)
+        if others:
             raise Problem("INVALID_FACET", "Facets go without a filter by metadata.", source="facets")
-        listed, free = LISTED[type_], OFFERS[type_].free_texts
-        wanted = [*wanted, *selections.clauses(listed, kinds, self.query.conditions), *self._words(type_)]
+        with _answerable():
+            found = selections.facets(question, self.query.facets, 25)
+        free = OFFERS[type_].scrubbed
         return {
             name: [
                 {"value": scrubbed(value) if name in free and value else value, "count": number}
-                for value, number in selections.facet(self.connection, listed, wanted, name, 25)
+                for value, number in found[name]
             ]
             for name in self.query.facets
         }
 
-    def _words(self, type_: str) -> list[sa.ColumnElement[bool]]:
-        if not self.query.words:
-            return []
-        try:
-            return conditions(self.connection, LISTINGS[LISTS[type_]], self.query.words, datetime.now(UTC))
-        except BadFilter as error:
-            told = f"{error.message}; one of {', '.join(error.allowed)}" if error.allowed else error.message
-            raise Problem("INVALID_FILTER_VALUE", f"{told}.", source=f"filter[{error.parameter}]") from None
+    def _question(self, type_: str, wanted: Sequence[sa.ColumnElement[bool]]) -> tuple[Question, list[Condition]]:
+        """What is asked of a list, and the conditions that only bodies can answer."""
+        kinds, asked = OFFERS[type_].filterable, self.query.conditions
+        others = [one for one in asked if kinds[one.names[0]] == "object"]
+        ours = [one for one in asked if one not in others]
+        listing = LISTINGS[LISTS[type_]]
+        return Question(self.connection, LISTED[type_], listing, kinds, ours, self.query.words, wanted), others
 
     def one(self, type_: str, id_: str | int) -> Item | None:
         """The resource of this id; None where there is none."""
@@ -135,7 +127,7 @@ class Reading:
         return None
 
     def _scanned(
-        self, type_: str, wanted: Sequence[sa.ColumnElement[bool]], others: Sequence[Condition], number: int
+        self, type_: str, question: Question, others: Sequence[Condition], number: int
     ) -> tuple[list[Item], int]:
         """A page of a list that is filtered by what only bodies have."""
         if number > MOST_SCANNED:
@@ -145,9 +137,7 @@ class Reading:
                 f" {MOST_SCANNED} it can be done. Filter by status, created_at or updated_at as well.",
                 source="filter[q]",
             )
-        rows = selections.page(
-            self.connection, LISTED[type_], wanted, order=self.query.order, limit=MOST_SCANNED, offset=0
-        )
+        rows = selections.page(question, number, order=self.query.order, limit=MOST_SCANNED)
         rests = self._rests(_item(type_, row) for row in rows)
         fitting = [
             row
@@ -208,6 +198,22 @@ class Reading:
             ]
 
 
+@contextmanager
+def _answerable() -> Iterator[None]:
+    """Say which parameter it is, where a question cannot be answered."""
+    try:
+        yield
+    except BadFilter as error:
+        told = f"{error.message}; one of {', '.join(error.allowed)}" if error.allowed else error.message
+        raise Problem("INVALID_FILTER_VALUE", f"{told}.", source=f"filter[{error.parameter}]") from None
+    except TooManyRows as error:
+        told = (
+            f"No index has {' or '.join(error.names)}, so at most {error.most} rows may be left to look at, and there"
+            " are more. Filter by a time, by an id or by another attribute that leaves fewer."
+        )
+        raise Problem("TOO_MANY_TO_SCAN", told) from None
+
+
 def _item(type_: str, row: Row) -> Item:
     values = dict(row)
     if type_ == "event_stores":
@@ -243,7 +249,7 @@ def _change(row: dict[str, Any]) -> Item:
         "resource_type": type_,
         "resource_id": id_,
         "event": "update" if row["from_status"] else "create",
-        "payload": {"status": [row["from_status"], row["to_status"]]},
+        "payload": {"status": [status and scrubbed(status) for status in (row["from_status"], row["to_status"])]},
         "who": {},
         "created_at": at,
         "updated_at": row["recorded_at"],
@@ -253,7 +259,7 @@ def _change(row: dict[str, Any]) -> Item:
 
 
 def _known(type_: str, known: Known) -> Item:
-    return Item(type_, known.id, {"status": known.status, "updated_at": known.updated_at})
+    return Item(type_, known.id, {"status": known.status and scrubbed(known.status), "updated_at": known.updated_at})
 
 
 def _opened(vault: Vault, sealed: tuple[Any, ...]) -> Any:

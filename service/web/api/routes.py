@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, current_app, request
 
 from service.access import Caller, unmask
+from service.access.tokens import SCOPES
 from service.conditions import JSON_CONT, ORDERED, TEXTS, Condition
 from service.errors import NotFound, StoreUnavailable
 from service.store import selections
@@ -20,7 +21,7 @@ from service.web.api.catalogue import OFFERS
 from service.web.api.objects import Item, Writer, cursor_links, page_links, page_meta
 from service.web.api.offers import Offer
 from service.web.api.parameters import LINKAGE, LIST, ONE, STORES, Query, read, read_id
-from service.web.api.problems import Problem, not_found
+from service.web.api.problems import Problem, not_among, not_found
 from service.web.api.reading import FACTORIES, Reading
 from service.web.services import Services
 
@@ -90,17 +91,17 @@ def one_view(offer: Offer) -> View:
 
     def view(id_: str) -> Response:
         caller, query = asked(offer, ONE)
-        number = read_id(offer, id_)
+        read_id(offer, id_)
         records = Services.of(current_app).records
         with records.snapshot() as connection:
             reading = _reading(connection, query)
-            item = _found(reading, offer, number)
+            item = _found(reading, offer, id_)
             told = _written(reading, item)
         if query.unmask:
             _record_unmasking(caller, item, query)
             with records.snapshot() as connection:
                 reading = _reading(connection, query, plain=True)
-                told = _written(reading, _found(reading, offer, number))
+                told = _written(reading, _found(reading, offer, id_))
         return answers.document(told)
 
     return view
@@ -114,14 +115,15 @@ def related_view(offer: Offer, name: str) -> View:
 
     def view(id_: str) -> Response:
         _, query = asked(far, kinds)
-        number, address = read_id(offer, id_), f"{base_url()}/api/{offer.type}/{id_}/{name}"
+        read_id(offer, id_)
+        address = f"{base_url()}/api/{offer.type}/{id_}/{name}"
         with Services.of(current_app).records.snapshot() as connection:
             reading = _reading(connection, query)
-            item = _found(reading, offer, number)
+            item = _found(reading, offer, id_)
             if far.type == "event_stores":
                 return answers.document(_stores(reading, item, address))
             if relation.many and far.listed:
-                return answers.document(_listed(reading, far.type, _theirs(item, offer, name), address))
+                return answers.document(_listed(reading, far.type, theirs(item, offer, name), address))
             others = related.others_of(reading, [item], name).get(item.id, [])
             return answers.document(_others(reading, others, many=relation.many))
 
@@ -136,17 +138,18 @@ def linkage_view(offer: Offer, name: str) -> View:
 
     def view(id_: str) -> Response:
         _, query = asked(far, kinds)
-        number, address = read_id(offer, id_), f"{base_url()}/api/{offer.type}/{id_}"
+        read_id(offer, id_)
+        address = f"{base_url()}/api/{offer.type}/{id_}"
         links = {"self": f"{address}/relationships/{name}", "related": f"{address}/{name}"}
         with Services.of(current_app).records.snapshot() as connection:
             reading = _reading(connection, query)
-            item = _found(reading, offer, number)
+            item = _found(reading, offer, id_)
             meta: Json = {}
             if far.type == "event_stores":
                 others, more = _changes(reading, item)
                 links |= cursor_links(links["self"], query, more)
             elif relation.many and far.listed:
-                others, count = reading.page(far.type, _theirs(item, offer, name))
+                others, count = reading.page(far.type, theirs(item, offer, name))
                 meta = {"meta": page_meta(count, query.size)}
                 links |= page_links(links["self"], query, meta["meta"]["page_count"])
             else:
@@ -161,9 +164,11 @@ def _reading(connection: sa.Connection, query: Query, *, plain: bool = False) ->
     return Reading(connection, records.vault, query, plain, records.shown)
 
 
-def _found(reading: Reading, offer: Offer, id_: str | int) -> Item:
-    item = reading.one(offer.type, id_)
-    if item is None:
+def _found(reading: Reading, offer: Offer, text: str) -> Item:
+    """What has this id, as the address writes it."""
+    item = reading.one(offer.type, read_id(offer, text))
+    # The number alone finds a change of a status; where its time is written too, it must be the right one.
+    if item is None or (offer.type == "event_stores" and "-" in text and item.id != text):
         raise not_found()
     return item
 
@@ -197,7 +202,7 @@ def _listed(reading: Reading, type_: str, wanted: Wanted, address: str) -> Json:
     return told | {"meta": meta, "links": links}
 
 
-def _theirs(item: Item, offer: Offer, name: str) -> Wanted:
+def theirs(item: Item, offer: Offer, name: str) -> Wanted:
     """What holds for the rows on the other side of a to-many."""
     relation = offer.relations[name]
     columns = LISTED[relation.type].columns
@@ -255,6 +260,17 @@ def timeline_of(type_: str, id_: str) -> Response:
     after, size = timeline.paging(request.args.items(multi=True))
     with Services.of(current_app).records.snapshot() as connection:
         return answers.document(timeline.page(_reading(connection, Query()), type_, id_, base_url(), after, size))
+
+
+@api.get("/token")
+def token() -> Response:
+    """Say whose token it is and what it lets do; the way to try one out."""
+    caller = require("read")
+    check_media_types()
+    for name in request.args:
+        raise not_among("PARAM_NOT_ALLOWED", "The parameter", name, (), source=name)
+    attributes = {"scopes": [scope for scope in SCOPES if scope in caller.scopes]}
+    return answers.document({"data": {"type": "tokens", "id": caller.name, "attributes": attributes}})
 
 
 @api.get("/openapi.json")

@@ -75,6 +75,12 @@ def happenings() -> Json:
     return _closed({"data": {"type": "array", "items": _closed(one)}, "links": _LINKS})
 
 
+def token() -> Json:
+    """A document of the token that asks."""
+    attributes = _closed({"scopes": {"type": "array", "items": _TEXT}})
+    return _closed({"data": _closed({"type": {"const": "tokens"}, "id": _TEXT, "attributes": attributes})})
+
+
 def _several(name: str) -> Json:
     return {"type": "array", "items": ref(name)}
 

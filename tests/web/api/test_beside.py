@@ -20,30 +20,18 @@ from tests.bodies import copy, wire
 from tests.web_process import Answer, Web, running
 
 # Rows enough for a question that takes many times the limit on any machine.
-ROWS = 150_000
-_EVENTS = """
-INSERT INTO events (key, topic, subject, mode, organization, result, superseded, error, origin, deliveries,
-                    first_seen_at, last_seen_at)
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
-SELECT {key}, 'orders.place', 'orders/x' || i, 'test', 'xRRkjDFafe', 'failed', {false},
-       {repeat}, 'webhook', 1, {now}, {now} FROM n
+ROWS, AT_A_TIME = 150_000, 15_000
+_FACTORIES = """
+INSERT INTO factories (subject, type, id, mode, organization, reference, place)
+WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {first} + {rows} - 1)
+SELECT 'order_copies/x' || i, 'order_copies', 'x' || i, 'test', 'xRRkjDFafe', {repeat}, {place} FROM n
 """
 _SPELT = {
-    "sqlite": {
-        "key": "CAST(printf('%032d', i) AS BLOB)",
-        "false": "0",
-        "repeat": "hex(zeroblob(200))",
-        "now": "'2026-03-02T09:00:00.000000Z'",
-    },
-    "postgresql": {
-        "key": "decode(lpad(i::text, 64, '0'), 'hex')",
-        "false": "false",
-        "repeat": "repeat('0', 400)",
-        "now": "now()",
-    },
+    "sqlite": {"place": "CAST('1' AS BLOB)", "repeat": "hex(zeroblob(200))"},
+    "postgresql": {"place": "decode('31', 'hex')", "repeat": "repeat('0', 400)"},
 }
-SLOW = "/api/events?" + "&".join(
-    f"filter[q][error_or_subject_or_topic_{end}_any]=" + ",".join(f"{n}no{m}thing{end}" for m in range(30))
+SLOW = "/api/order_copies?" + "&".join(
+    f"filter[q][reference_or_reference_origin_or_id_{end}_any]=" + ",".join(f"{n}no{m}thing{end}" for m in range(30))
     for n, end in enumerate(("cont", "end", "matches"))
 )
 
@@ -65,7 +53,8 @@ def process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def _filled(store: Store, dialect: str) -> str:
     with store.write() as connection:
-        connection.execute(sa.text(_EVENTS.format(rows=ROWS, **_SPELT[dialect]).replace(":", "\\:")))
+        for first in range(0, ROWS, AT_A_TIME):
+            connection.execute(sa.text(_FACTORIES.format(first=first, rows=AT_A_TIME, **_SPELT[dialect])))
         now = datetime.now(UTC)
         return keeping.create(connection, "test", ("act",), now, expires_at=None, by="operator test")
 

@@ -203,6 +203,9 @@ def test_related_resources_and_linkage(told: Desk) -> None:
     (change,) = told.read(f"{at}/event_stores")["data"]
     assert change["attributes"]["payload"] == {"status": [None, "completed"]}
     assert told.read(f"/api/event_stores/{change['id']}")["data"] == change
+    time, _, number = change["id"].partition("-")
+    assert told.read(f"/api/event_stores/{number}")["data"] == change
+    assert told.refused(f"/api/event_stores/{int(time) + 1}-{number}", 404)["code"] == "RECORD_NOT_FOUND"
     assert told.ids("/api/orders/OrderOneee/order_copies") == [A, B]
     assert told.ids("/api/orders/OrderOneee/order_factories?sort=-id") == [D, B, A]
     assert told.read("/api/orders/OrderThree/order_subscription")["data"]["id"] == "SubscrOnee"
@@ -300,6 +303,19 @@ def test_hostile_text_stays_inert(desk: Desk) -> None:
         assert raw.isascii()
         assert not any(byte < 0x20 or byte in b"<>" for byte in raw), path
         json.loads(raw)
+
+
+def test_a_status_that_is_none_is_scrubbed_wherever_it_stands(desk: Desk) -> None:
+    desk.tell("order_copies.create", copy(A, "call bob@example.org", source_order="OrderOneee"))
+    desk.tell("orders.place", order("OrderOneee", "call bob@example.org"))
+
+    (change,) = desk.read(f"{COPIES}/{A}/event_stores")["data"]
+    paths = ("/api/events?facets=told_status", "/api/transitions?facets=to_status", "/api/orders/OrderOneee")
+    paths += (f"/api/event_stores/{change['id']}", "/api/order_factories?facets=status", f"{COPIES}/{A}")
+    for path in (*paths, f"/api/timeline/order_copies/{A}"):
+        raw = desk.ask(path).data
+        assert b"call masked@example.com" in raw, path
+        assert b"bob@example.org" not in raw, path
 
 
 @pytest.mark.parametrize("asked", ["reference_start", "reference_cont", "reference_gt", "status_or_reference_end"])

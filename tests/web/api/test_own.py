@@ -250,3 +250,26 @@ def test_a_cursor_that_somebody_made_is_a_page_or_wrong_usage(told: Desk, value:
     subject = f"order_copies/{ID}"
     made = sealed(Place(value, key), "timeline", "-at", {"subject": subject})
     assert told.ask(f"/api/timeline/{subject}?page[after]={made}").status_code in (200, 400)
+
+
+def test_a_token_says_what_it_lets_do_and_takes_no_parameter(quick: Desk) -> None:
+    told = {"type": "tokens", "id": "act", "attributes": {"scopes": ["read", "act"]}}
+
+    assert quick.read("/api/token", "act") == {"data": told}
+    assert quick.refused("/api/token?colour=red")["code"] == "PARAM_NOT_ALLOWED"
+
+
+def test_the_number_of_a_token_is_no_secret(quick: Desk) -> None:
+    found = quick.read("/api/audit_entries?filter[action]=token.created")["data"]
+
+    assert [entry["attributes"]["detail"]["token_id"] for entry in found] == [2, 1]
+
+
+def test_what_no_subject_can_look_like_is_refused_and_an_unknown_one_finds_nothing(quick: Desk) -> None:
+    path = "/api/audit_entries?filter[subject]="
+
+    assert quick.ids(f"{path}zzz") == quick.ids(f"{path}orders/zzz") == []
+    for impossible in ("zz-z", "/zzz", "orders/", "Orders/zzz"):
+        error = quick.refused(f"{path}{impossible}")
+        assert (error["code"], error["source"]) == ("INVALID_FILTER_VALUE", {"parameter": "filter[subject]"})
+        assert "type/id" in error["detail"]

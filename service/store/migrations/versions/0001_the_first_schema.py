@@ -335,30 +335,72 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("factories", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_factories_created_at",
-            ["created_at", "id", "subject", "type"],
+            "ix_factories_completed_at",
+            ["completed_at", "type", "subject", "status"],
             unique=False,
             sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
             postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
         )
-        batch_op.create_index("ix_factories_id", ["id"], unique=False)
+        batch_op.create_index(
+            "ix_factories_created_at",
+            ["created_at", "type", "subject", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_id",
+            ["id", "type", "subject", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_reference",
+            ["reference", "type", "subject", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_started_at",
+            ["started_at", "type", "subject", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
         batch_op.create_index(
             "ix_factories_status",
-            ["status", "type", "updated_at", "subject"],
+            ["status", "type", "subject", "updated_at"],
             unique=False,
             sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
             postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
         )
         batch_op.create_index(
             "ix_factories_type",
-            ["type", "subject", "status", "updated_at", "created_at", "id"],
+            [
+                "type",
+                "subject",
+                "status",
+                "updated_at",
+                "created_at",
+                "id",
+                "started_at",
+                "completed_at",
+                "failed_at",
+                "errors_count",
+                "reference",
+                "reference_origin",
+                "mode",
+                "event_id",
+            ],
             unique=False,
             sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
             postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
         )
         batch_op.create_index(
             "ix_factories_updated_at",
-            ["updated_at", "id", "subject", "type", "status"],
+            ["updated_at", "type", "subject", "status"],
             unique=False,
             sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
             postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
