@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -64,24 +65,36 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class Commands(click.Group):
-    """The group of all commands; each is imported when it is asked for."""
+class Lazily(click.Group):
+    """A group whose commands are imported when they are asked for.
+
+    Attributes:
+        places: name, to the module whose `command` it is and what an overview says of it.
+    """
+
+    places: ClassVar[Mapping[str, tuple[str, str]]]
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
         """Name the commands in the order of a first acquaintance."""
-        return list(COMMANDS)
+        return list(self.places)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's interface
         """Import a command; every module calls its own `command`."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.places:
             return None
-        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        command: click.Command = import_module(self.places[cmd_name][0]).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
+            formatter.write_dl([(name, short) for name, (_, short) in self.places.items()])
+
+
+class Commands(Lazily):
+    """The group of all commands."""
+
+    places = COMMANDS
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error of ours is told in its own words and never as a traceback."""

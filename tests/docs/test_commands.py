@@ -35,14 +35,21 @@ def _resolved(words_: list[str]) -> tuple[str, click.Command | None, list[str]]:
     return name, command, rest
 
 
+def _of(group: click.Group, name: str) -> click.Command:
+    found = group.get_command(click.Context(group), name)
+    assert found is not None, name
+    return found
+
+
 def _all_commands() -> dict[str, click.Command]:
     """Every command, those of groups by both names."""
     found: dict[str, click.Command] = {}
     for name in commands.COMMANDS:
         _, command, _ = _resolved([name])
         assert command
-        inner = command.commands if isinstance(command, click.Group) else {}
-        found |= {f"{name} {one}": inner[one] for one in inner} or {name: command}
+        group = command if isinstance(command, click.Group) else None
+        inner = group.list_commands(click.Context(group)) if group else []
+        found |= {f"{name} {one}": _of(group, one) for one in inner if group} or {name: command}
     return found
 
 

@@ -39,7 +39,7 @@ _ERASED = re.compile(r"erased/[1-9][0-9]*")
 _STRETCH = "WHERE epoch = ? AND leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
 _LEAF = LEAF_PREFIX + VERSION
 # The one character of ASCII that the writer spells otherwise than databases do.
-_DELETE = b"\x7f"
+_DELETE = 0x7F
 
 
 @dataclass(slots=True)

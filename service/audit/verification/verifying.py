@@ -9,7 +9,7 @@ from pathlib import Path
 
 from service.audit.bundle import LEAVES, Manifest
 from service.audit.published import Published, forks, heads_in
-from service.audit.verification import bundles, heads, log_rows, planning
+from service.audit.verification import heads, log_rows, planning
 from service.audit.verification.backlog import passed_over
 from service.audit.verification.entries import Chunk
 from service.audit.verification.findings import Finding, Report
@@ -66,6 +66,8 @@ def verify(wish: Wish, progress: Progress | None = None) -> Report:
 
 
 def _bundle(wish: Wish, directory: Path, progress: Progress | None) -> Report:
+    from service.audit.verification import bundles  # noqa: PLC0415 - a database needs nothing of what that imports
+
     manifest = bundles.manifest_of(directory)
     with tempfile.TemporaryDirectory(prefix="copydesk-verify-") as scratch:
         file = Path(scratch) / "bundle.db"

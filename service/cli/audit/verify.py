@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import sqlalchemy as sa
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service import settings
 from service.audit import published
 from service.audit.published import Published
 from service.audit.verification import verifying
@@ -23,8 +22,10 @@ from service.cli.commands import lines_of
 from service.cli.output import as_json, console, print_json
 from service.errors import CopydeskError, EvidenceUnreadable, NoteMalformed
 from service.merkle.notes import Verifier
-from service.store.connections import is_sqlite
 from service.text import line
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 
 class Key(click.ParamType[Verifier]):
@@ -84,7 +85,7 @@ def command(  # noqa: PLR0913 - click passes each option by its name
     try:
         outside = _outside(what, checkpoints)
         pinned = [*given, *(key for file in key_files for key in _keys(file))]
-        secrets = tuple(key.get_secret_value() for key in settings.load().encryption_keys) if opening else ()
+        secrets = tuple(key.get_secret_value() for key in _settings().encryption_keys) if opening else ()
         place, bundle = _place(what)
         wish = Wish(place, bundle, pinned, outside, secrets, processes, limit)
         with _bar() as progress:
@@ -98,6 +99,12 @@ def command(  # noqa: PLR0913 - click passes each option by its name
     else:
         _print(report)
     ctx.exit(report.exit_code)
+
+
+def _settings() -> Settings:
+    from service import settings  # noqa: PLC0415 - reading them takes longer than a small record
+
+    return settings.load()
 
 
 def _verified(wish: Wish, progress: verifying.Progress | None) -> Report:
@@ -116,12 +123,14 @@ def _place(what: str | None) -> tuple[Place | None, Path | None]:
     Raises:
         EvidenceUnreadable: there is nothing.
     """
-    url = settings.load().database_url.get_secret_value() if what is None else what
-    if is_sqlite(url):
-        url = sa.make_url(url).database or ""
-    elif url.startswith(("postgresql", "postgres:")):
-        parsed = sa.make_url(url).set(drivername="postgresql")
-        return Place(None, parsed.render_as_string(hide_password=False)), None
+    url = _settings().database_url.get_secret_value() if what is None else what
+    if url.startswith(("sqlite:", "postgresql", "postgres:")):
+        import sqlalchemy as sa  # noqa: PLC0415 - a file named by its path is verified sooner without it
+
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return Place(None, parsed.set(drivername="postgresql").render_as_string(hide_password=False)), None
+        url = parsed.database or ""
     path = Path(url)
     if path.is_dir():
         return None, path
@@ -133,7 +142,7 @@ def _place(what: str | None) -> tuple[Place | None, Path | None]:
 
 
 def _outside(what: str | None, files: tuple[Path, ...]) -> list[Published]:
-    if not files and what is None and (kept := settings.load().checkpoints_file):
+    if not files and what is None and (kept := _settings().checkpoints_file):
         return published.read(Path(kept))
     found = [(file, published.read(file)) for file in files]
     for file, heads in found:
