@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from service.audit.bundle import TABLES as BUNDLED
 from service.clients.slack import Slack
 from service.follow_ups.moves import Tools
 from service.sandbox import Sandbox
 from service.store import Store, open_store
+from service.store.connections import sqlite3
+from service.store.schema import metadata
+from tests.audit import record
 from tests.follow_ups.desk import Desk, settings_for
 
 
@@ -43,3 +48,25 @@ def sqlite_store(sqlite_url: str) -> Iterator[Store]:
     opened = open_store(sqlite_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def lax(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record whose columns hold values of any kind, and compare text without regard to capitals."""
+    directory = tmp_path_factory.mktemp("lax")
+    store = open_store(f"sqlite:///{directory}/copydesk.db")
+    record.build(store, directory / "heads")
+    store.checkpoint()
+    store.close()
+    with closing(sqlite3.connect(directory / "lax.db")) as connection:
+        connection.execute("ATTACH ? AS strict", (f"{directory}/copydesk.db",))
+        for table in BUNDLED:
+            columns = ", ".join(
+                f"{c.name} INTEGER PRIMARY KEY" if c.name == "id" else f'"{c.name}" COLLATE NOCASE'
+                for c in metadata.tables[table].c
+            )
+            connection.execute(f"CREATE TABLE {table} ({columns})")
+            names = ", ".join(f'"{c.name}"' for c in metadata.tables[table].c)
+            connection.execute(f"INSERT INTO {table} SELECT {names} FROM strict.{table}")  # noqa: S608 - our own
+        connection.commit()
+    return directory / "lax.db"

@@ -12,16 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.audit.bundle import TABLES as BUNDLED
 from service.audit.verification import entries, plain, texts
 from service.audit.verification.findings import VIOLATION
 from service.audit.verification.places import Place
 from service.audit.verification.verifying import Wish, verify
 from service.merkle.leaves import commit_to_entry, leaf, leaf_hash
-from service.store import open_store
 from service.store.connections import sqlite3
 from service.store.schema import metadata
-from tests.audit import record
 from tests.audit.record import KEY, NEXT
 
 # Tables of which the database compares something by itself.
@@ -74,28 +71,6 @@ def _told(value: Any, **how: Any) -> Any:
         return json.dumps(json.loads(value), **how)
     except (TypeError, ValueError):
         return value
-
-
-@pytest.fixture(scope="module")
-def lax(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A record whose columns hold values of any kind, and compare text without regard to capitals."""
-    directory = tmp_path_factory.mktemp("lax")
-    store = open_store(f"sqlite:///{directory}/copydesk.db")
-    record.build(store, directory / "heads")
-    store.checkpoint()
-    store.close()
-    with closing(sqlite3.connect(directory / "lax.db")) as connection:
-        connection.execute("ATTACH ? AS strict", (f"{directory}/copydesk.db",))
-        for table in BUNDLED:
-            columns = ", ".join(
-                f"{c.name} INTEGER PRIMARY KEY" if c.name == "id" else f'"{c.name}" COLLATE NOCASE'
-                for c in metadata.tables[table].c
-            )
-            connection.execute(f"CREATE TABLE {table} ({columns})")
-            names = ", ".join(f'"{c.name}"' for c in metadata.tables[table].c)
-            connection.execute(f"INSERT INTO {table} SELECT {names} FROM strict.{table}")  # noqa: S608 - our own
-        connection.commit()
-    return directory / "lax.db"
 
 
 def _change(connection: Any, table: str, column: str, place: int, value: Any) -> None:

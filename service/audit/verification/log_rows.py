@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from service.audit.verification.places import Reader
 from service.audit.verification.told import COLUMNS, Told
+from service.errors import EvidenceUnreadable
 
 
 class LogRow(NamedTuple):
@@ -76,15 +77,39 @@ class LogRows:
 
 
 def read(reader: Reader) -> LogRows:
-    """Read them."""
+    """Read them.
+
+    Raises:
+        EvidenceUnreadable: something else stands where a number of the log has to be.
+    """
     where = "WHERE subject = ? AND action IN (?, ?, ?, ?) ORDER BY id"
-    logs = [LogRow(*row) for row in reader.rows(LogRow._fields, "audit_logs", "ORDER BY epoch")]
+    logs = _counted("audit_logs", map(LogRow._make, reader.rows(LogRow._fields, "audit_logs", "ORDER BY epoch")))
     told = []
     for log in logs:
         rows = reader.rows(
             ("epoch", "leaf_index", "id", *COLUMNS), "audit_entries", where, (f"audit_logs/{log.epoch}", *ACTIONS)
         )
-        told += [OfLog(row[0], row[1], Told._make(row[2:])) for row in rows]
-    checkpoints = [CheckpointRow(*row) for row in reader.rows(CheckpointRow._fields, "checkpoints", "ORDER BY id")]
-    keys = [KeyRow(*row) for row in reader.rows(KeyRow._fields, "audit_keys", "ORDER BY id")]
-    return LogRows(logs, checkpoints, keys, told)
+        told += [OfLog(number(row[0]), number(row[1]), Told._make(row[2:])) for row in rows]
+    checkpoints = map(CheckpointRow._make, reader.rows(CheckpointRow._fields, "checkpoints", "ORDER BY id"))
+    keys = map(KeyRow._make, reader.rows(KeyRow._fields, "audit_keys", "ORDER BY id"))
+    return LogRows(logs, _counted("checkpoints", checkpoints), _counted("audit_keys", keys), told)
+
+
+def number(value: object) -> int | None:
+    """The place that a column tells; None for what is no whole number, which no file has that Copydesk wrote."""
+    return value if isinstance(value, int) else None
+
+
+_Row = TypeVar("_Row", LogRow, CheckpointRow, KeyRow)
+_NUMBERS = {"epoch", "size", "from_size", "until_epoch", "until_size"}
+_NONE_YET = {"until_epoch", "until_size"}
+
+
+def _counted(table: str, rows: Iterable[_Row]) -> list[_Row]:
+    found = list(rows)
+    for row in found:
+        for name in _NUMBERS.intersection(row._fields):
+            value = getattr(row, name)
+            if number(value) is None and not (value is None and name in _NONE_YET):
+                raise EvidenceUnreadable(f"{table} {row[0]!r}: {name} is no number")
+    return found

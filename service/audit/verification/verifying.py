@@ -122,23 +122,21 @@ class _Run:
 
     def _there(self, reader: Reader, rows: LogRows) -> dict[int, int]:
         """How many entries each epoch has; those in places that no epoch has are violations."""
-        counted = reader.rows(
-            ("epoch", "count(*)", "max(leaf_index)"), "audit_entries", "WHERE epoch IS NOT NULL GROUP BY epoch"
-        )
-        there = {int(epoch): int(count) for epoch, count, _ in counted}
+        counted = reader.rows(("epoch", "count(*)"), "audit_entries", "WHERE epoch IS NOT NULL GROUP BY epoch")
+        there = {epoch: int(count) for epoch, count in counted}
         if self._leaves_file:
             return {log.epoch: log.size for log in rows.logs}
         sizes = {log.epoch: log.size for log in rows.logs}
         for epoch, count in there.items():
             if epoch not in sizes:
-                self._add(Finding("V2", "audit_entries", f"{count} entries are of epoch {epoch}, which is not there"))
+                self._add(Finding("V2", "audit_entries", f"{count} entries are of epoch {epoch!r}, which is not there"))
                 continue
             beyond = (
                 "WHERE epoch = ? AND (leaf_index >= ? OR leaf_index < 0 OR leaf_index IS NULL) ORDER BY id LIMIT 20"
             )
             for id_, index in reader.rows(("id", "leaf_index"), "audit_entries", beyond, (epoch, sizes[epoch])):
                 reason = f"its place is beyond the {sizes[epoch]} leaves of the log"
-                self._add(Finding("V2", f"audit_entries {id_}", reason, epoch, index))
+                self._add(Finding("V2", f"audit_entries {id_}", reason, epoch, log_rows.number(index)))
         return there
 
     def _leaves(self, rows: LogRows, there: dict[int, int]) -> Iterator[Task]:
