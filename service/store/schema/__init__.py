@@ -8,7 +8,7 @@ derived from them.
 from service.store.schema.access import api_tokens
 from service.store.schema.arrived import deliveries, events, refusals, states, transitions
 from service.store.schema.columns import APPLICATION_ID, Instant, insert, metadata, spell
-from service.store.schema.factories import HERE, factories
+from service.store.schema.factories import HERE, SORTED_BY, factories
 from service.store.schema.privacy import holds, tombstone_keys, tombstones
 from service.store.schema.trail import (
     audit_entries,
@@ -34,6 +34,7 @@ __all__ = [
     "APPLICATION_ID",
     "BESIDE",
     "HERE",
+    "SORTED_BY",
     "Instant",
     "api_tokens",
     "attempts",

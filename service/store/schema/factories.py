@@ -9,6 +9,11 @@ from service.store.schema.columns import Flag, Instant, Serial, table
 
 # What is listed. Spelt in one place, since SQLite uses a partial index only where a question repeats its condition.
 HERE = "status IS NULL OR status <> 'destroyed'"
+# What pages of all of them are turned by, anywhere among them: each has an index of its own.
+SORTED_BY = (
+    *("id", "created_at", "updated_at", "started_at", "completed_at", "failed_at", "errors_count"),
+    *("reference", "reference_origin"),
+)
 
 # A projection of the bodies and of what the API told, replaced where another snapshot is newer. What of a body may be
 # personal is not here: the body has it as long as it is kept.
@@ -48,10 +53,7 @@ factories = table(
                 *("failed_at", "errors_count", "reference", "reference_origin", "mode", "event_id"),
             ),
             "status": ("status", "type", "subject", "updated_at"),
-            **{
-                name: (name, "type", "subject", "status")
-                for name in ("id", "created_at", "updated_at", "started_at", "completed_at", "reference")
-            },
+            **{name: (name, "type", "subject", "status") for name in SORTED_BY},
         }.items()
     ),
 )

@@ -171,7 +171,6 @@ def _end(ids: Column, type_: str, name: str) -> Column:
 
 _ENDS = {"source_order": "orders", "target_order": "orders", "order_subscription": "order_subscriptions"}
 _TOLD = sa.select(events.c.subject)
-_SORTED = ("type", "id", "status", "started_at", "completed_at", "created_at", "updated_at", "reference")
 _HERE = sa.text(f"({schema.HERE.replace('status', 'factories.status')})")
 
 
@@ -202,7 +201,7 @@ def _factories(*where: Clause) -> Listed:
         quick=frozenset({"id", "subject", "reference", *(f"{end}_id" for end in _ENDS), "events_id", "events_name"}),
         covered=frozenset(column.name for column in factories.c),
         sorts=frozenset(column.name for column in factories.c),
-        indexes={name: f"INDEXED BY ix_factories_{name}" for name in _SORTED},
+        indexes={name: f"INDEXED BY ix_factories_{name}" for name in ("type", "status", *schema.SORTED_BY)},
         # Otherwise it takes the index of types, which finds most rows.
         finds={name: f"INDEXED BY ix_factories_{name}" for name in ("id", "reference")}
         | {"subject": "INDEXED BY sqlite_autoindex_factories_1"},

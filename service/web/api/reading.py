@@ -208,8 +208,8 @@ def _answerable() -> Iterator[None]:
         raise Problem("INVALID_FILTER_VALUE", f"{told}.", source=f"filter[{error.parameter}]") from None
     except TooManyRows as error:
         told = (
-            f"No index has {' or '.join(error.names)}, so at most {error.most} rows may be left to look at, and there"
-            " are more. Filter by a time, by an id or by another attribute that leaves fewer."
+            f"No index helps with {' or '.join(error.names)} asked like this, so at most {error.most} rows may be left"
+            " to look at, and there are more. Filter by a time, by an id or by another attribute that leaves fewer."
         )
         raise Problem("TOO_MANY_TO_SCAN", told) from None
 

@@ -124,7 +124,7 @@ def test_what_no_index_answers_is_refused_by_name_where_too_many_are_left(
     error = told.refused(f"/api/{asked}", scope="act")
 
     assert (answered, error["code"]) == (200, "TOO_MANY_TO_SCAN")
-    assert f"No index has {named}," in error["detail"]
+    assert f"No index helps with {named} asked like this," in error["detail"]
 
 
 def test_a_filter_with_an_index_lets_the_others_look_at_what_it_leaves(

@@ -349,6 +349,20 @@ def upgrade() -> None:
             postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
         )
         batch_op.create_index(
+            "ix_factories_errors_count",
+            ["errors_count", "type", "subject", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_failed_at",
+            ["failed_at", "type", "subject", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
             "ix_factories_id",
             ["id", "type", "subject", "status"],
             unique=False,
@@ -358,6 +372,13 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_factories_reference",
             ["reference", "type", "subject", "status"],
+            unique=False,
+            sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+            postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
+        )
+        batch_op.create_index(
+            "ix_factories_reference_origin",
+            ["reference_origin", "type", "subject", "status"],
             unique=False,
             sqlite_where=sa.text("status IS NULL OR status <> 'destroyed'"),
             postgresql_where=sa.text("status IS NULL OR status <> 'destroyed'"),
