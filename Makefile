@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # More than cores: many tests wait for servers of their own.
 TEST_PROCESSES ?= 5
+# In memory, where 4 GB of it are free: tests commit many thousand times, to disks that are thrown away.
+TEST_TMPDIR ?= $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'END { if ($$1 > 4000000) print "/dev/shm" }')
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCKED := --require-hashes --only-binary :all:
@@ -21,7 +23,7 @@ up: $(VENV)/.run ## Install, start sandbox, web and worker, play a scenario (Ctr
 	@$(BIN)/copydesk up
 
 test: $(VENV)/.dev ## Install what tests need and run them
-	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
+	@$(if $(TEST_TMPDIR),TMPDIR=$(TEST_TMPDIR)) $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 
 test-long: $(VENV)/.dev ## The tests that take minutes: kill anything at random, two workers, a long recovery
 	@$(BIN)/python -m pytest -q -m long
