@@ -47,6 +47,11 @@ def circles(connection: sa.Connection, subjects: Iterable[str]) -> list[list[str
     return around
 
 
+def farthest_first(connection: sa.Connection, seeds: Iterable[str]) -> tuple[str, ...]:
+    """The same, those most links away first: however many of these go, the rest is still linked with the seeds."""
+    return tuple(chain.from_iterable(reversed(circles(connection, seeds))))
+
+
 def linked(connection: sa.Connection, subjects: set[str]) -> set[str]:
     """Those that are one link away from any of these."""
     return _named_by(connection, subjects) | _naming(connection, subjects)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 import sqlalchemy as sa
 
 from service.errors import NotErased
 from service.privacy import bodies
 from service.privacy.bodies import holds_address, opened
-from service.privacy.kin import circles, linked, some_at_once
+from service.privacy.kin import farthest_first, linked, some_at_once
 from service.privacy.mentions import Mentions, Names, Progress, search, search_newer, subjects_named
 from service.privacy.traces import open_follow_ups, trace
 from service.store import Store, holds, tombstones
@@ -78,12 +77,8 @@ def plan(
         ConfigurationError: a body stands apart, is sealed, and none of the keys opens it.
     """
     with store.read() as connection:
-        found = _farthest_first(connection, subjects)
+        found = farthest_first(connection, subjects)
     return _planned(store, vault, found, Names(frozenset(found)), progress)
-
-
-def _farthest_first(connection: sa.Connection, seeds: Iterable[str]) -> tuple[str, ...]:
-    return tuple(chain.from_iterable(reversed(circles(connection, seeds))))
 
 
 def _planned(store: Store, vault: Vault, subjects: tuple[str, ...], names: Names, progress: Progress) -> Plan:
@@ -92,13 +87,13 @@ def _planned(store: Store, vault: Vault, subjects: tuple[str, ...], names: Names
     return Plan(subjects, names, mentions, apart, looked_at, vault)
 
 
-def plans(store: Store, vault: Vault, families: Iterable[Collection[str]]) -> Iterator[Plan]:
+def plans(store: Store, vault: Vault, families: Iterable[Sequence[str]]) -> Iterator[Plan]:
     """Plan the erasure of families of subjects, some together, with one look through every text for all of them.
 
     Args:
         store: the open store.
         vault: the keys of the settings.
-        families: of each, those that belong together.
+        families: of each, those that belong together, in the order in which they go.
 
     Raises:
         ConfigurationError: as `plan`.
@@ -106,17 +101,17 @@ def plans(store: Store, vault: Vault, families: Iterable[Collection[str]]) -> It
     pieces = list(_pieces(families))
     names = Names(frozenset().union(*pieces))
     everybody = _planned(store, vault, tuple(sorted(names.subjects)), names, lambda _table, _rows: None)
-    yield from (everybody.of(sorted(piece)) for piece in pieces)
+    yield from (everybody.of(piece) for piece in pieces)
 
 
-def _pieces(families: Iterable[Collection[str]]) -> Iterator[frozenset[str]]:
+def _pieces(families: Iterable[Sequence[str]]) -> Iterator[tuple[str, ...]]:
     """Families, so many together that they go in one transaction; a larger one stands alone."""
-    piece: frozenset[str] = frozenset()
+    piece: tuple[str, ...] = ()
     for family in families:
         if piece and len(piece) + len(family) > TOGETHER:
             yield piece
-            piece = frozenset()
-        piece = piece.union(family)
+            piece = ()
+        piece = (*piece, *family)
     if piece:
         yield piece
 
@@ -145,7 +140,7 @@ def plan_for_address(
     texts = search(store, Names(frozenset(), frozenset({address})), progress)
     with store.read() as connection:
         seeds |= subjects_named(connection, texts, KNOWN_TOPICS)
-        found = _farthest_first(connection, seeds)
+        found = farthest_first(connection, seeds)
     planned = _planned(store, vault, found, Names(frozenset(found), frozenset({address})), progress)
     return replace(planned, apart={**apart, **planned.apart})
 

@@ -18,7 +18,7 @@ from service.audit import ranges
 from service.errors import NotErased
 from service.privacy import rows
 from service.privacy.erasure import Done, Why, erase
-from service.privacy.kin import kin, some_at_once
+from service.privacy.kin import farthest_first, kin, some_at_once
 from service.privacy.plan import Plan, plans
 from service.privacy.traces import ERASED, open_follow_ups
 from service.settings import Settings
@@ -145,39 +145,39 @@ class Sweeper:
         for batch in _due_subjects(self.store, before):
             if self.stop.is_set():
                 break
-            families = [family for family in self._forgettable(batch, before) if not family <= seen]
+            families = [family for family in self._forgettable(batch, before) if not seen.issuperset(family)]
             free = set().union(*families)
             held += len(set(batch) - free - seen)
             seen |= free
-            forgotten = len(free) if self.dry_run or not free else self._forget(families, before)
-            gone, held = gone + forgotten, held + len(free) - forgotten
+            forgotten, left = (len(free), 0) if self.dry_run or not free else self._forget(families, before)
+            gone, held = gone + forgotten, held + left
         return gone, held
 
-    def _forgettable(self, batch: Iterable[str], before: datetime) -> set[frozenset[str]]:
-        """Those with all who belong to them of which nothing newer is known, and that nothing holds."""
-        with self.store.read() as connection:
-            families: list[frozenset[str]] = []
-            seen: set[str] = set()
-            for subject in batch:
-                if subject not in seen:
-                    families.append(frozenset(kin(connection, [subject])))
-                    seen |= families[-1]
-            return {
-                family
-                for family in families
-                if not holds.held(connection, family)
-                and not open_follow_ups(connection, family)
-                and _is_old(connection, family, before)
-            }
+    def _forgettable(self, batch: Iterable[str], before: datetime) -> list[tuple[str, ...]]:
+        """Families of which nothing newer is known, and that nothing holds; in each the one of the batch stands last.
 
-    def _forget(self, families: Iterable[frozenset[str]], before: datetime) -> int:
-        """Forget them, a few in a transaction; how many subjects they were."""
-        gone = 0
-        for one in plans(self.store, self.vault, sorted(families, key=min)):
+        So the next run finds it again by its events, and by it the rest, of whom there need not be any.
+        """
+        families: list[tuple[str, ...]] = []
+        seen: set[str] = set()
+        with self.store.read() as connection:
+            for family in (farthest_first(connection, [one]) for one in batch if one not in seen):
+                seen.update(family)
+                busy = holds.held(connection, family) or open_follow_ups(connection, family)
+                if not busy and _is_old(connection, family, before):
+                    families.append(family)
+        return families
+
+    def _forget(self, families: Iterable[tuple[str, ...]], before: datetime) -> tuple[int, int]:
+        """Forget them, a few in a transaction; how many subjects they were, and how many stay that were reached."""
+        gone = left = 0
+        for one in plans(self.store, self.vault, families):
             if self.stop.is_set():
                 break
-            gone += self._erase(one, before)
-        return gone
+            went = self._erase(one, before)
+            gone += went
+            left += 0 if self.stop.is_set() else len(one.subjects) - went
+        return gone, left
 
     def _erase(self, one: Plan, before: datetime) -> int:
         gone: list[int] = []

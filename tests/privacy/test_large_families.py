@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +19,7 @@ from service.errors import NotErased
 from service.intake.replay import Operator
 from service.privacy import erasure, plan
 from service.privacy.erasure import Done
+from service.privacy.retention import Clocks, Gone, Sweeper
 from service.store import Store, holds, open_store
 from service.store.audit import entry, write_audit
 from service.store.schema import audit_entries, deliveries, events, follow_ups, metadata, states, transitions
@@ -120,22 +123,27 @@ def test_killed_between_two_pieces_it_is_finished_by_the_same_call(database_url:
     store.close()
 
 
-def test_a_hold_that_comes_between_two_pieces_keeps_the_rest_and_the_command_says_how_far_it_came(
-    sqlite_store: Store, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Released, the same command goes on."""
-    monkeypatch.setattr(plan, "TOGETHER", 3)
-    monkeypatch.setenv("COPYDESK_DATABASE_URL", sqlite_url)
-    runs(sqlite_store)
+def held_after(monkeypatch: pytest.MonkeyPatch, number: int, subject: str) -> None:
+    """Have somebody place a hold as soon as so many pieces went."""
     write_entries, pieces = erasure.write_audit, []
 
     def held_meanwhile(connection: object, written: object) -> None:
         write_entries(connection, written)  # type: ignore[arg-type]
         pieces.append(1)
-        if len(pieces) == 2:
-            holds.place(connection, SUBSCRIPTION, "case 17", "operator Jo", datetime.now(UTC))  # type: ignore[arg-type]
+        if len(pieces) == number:
+            holds.place(connection, subject, "case 17", "operator Jo", datetime.now(UTC))  # type: ignore[arg-type]
 
+    monkeypatch.setattr(plan, "TOGETHER", 3)
     monkeypatch.setattr(erasure, "write_audit", held_meanwhile)
+
+
+def test_a_hold_that_comes_between_two_pieces_keeps_the_rest_and_the_command_says_how_far_it_came(
+    sqlite_store: Store, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Released, the same command goes on."""
+    monkeypatch.setenv("COPYDESK_DATABASE_URL", sqlite_url)
+    runs(sqlite_store)
+    held_after(monkeypatch, 2, SUBSCRIPTION)
     refused = CliRunner().invoke(copydesk, ["erase", SUBSCRIPTION, "--yes"])
     assert (refused.exit_code, len(refused.stderr.strip().splitlines())) == (1, 1)
     assert "legal hold" in refused.stderr
@@ -145,6 +153,53 @@ def test_a_hold_that_comes_between_two_pieces_keeps_the_rest_and_the_command_say
     done = CliRunner().invoke(copydesk, ["erase", SUBSCRIPTION, "--yes", "--json"])
     assert done.exit_code == 0, done.output
     assert left_of(sqlite_store) == set()
+
+
+def test_what_went_before_a_trouble_leaves_nothing_in_the_files(
+    store: Store,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    look: Callable[[str], set[str]],
+) -> None:
+    """Or it is said what is left to do, as where all of it went."""
+    monkeypatch.setenv("COPYDESK_DATABASE_URL", database_url)
+    runs(store)
+    tell(store, "orders.cancel", bodies.order("Renewed000", "cancelled", customer_email="first@example.com"))
+    end_work(store)
+    sqlite = store.dialect == "sqlite"
+    assert bool(look("first@example.com")) == sqlite
+    held_after(monkeypatch, 2, SUBSCRIPTION)
+    refused = CliRunner().invoke(copydesk, ["erase", SUBSCRIPTION, "--yes"])
+    assert (refused.exit_code, "6 subjects are erased" in refused.stderr) == (1, True)
+    assert look("first@example.com") == set()
+    assert ("until VACUUM" in refused.stderr) != sqlite
+
+
+def test_by_the_clock_a_family_goes_on_where_it_was_stopped_though_no_event_tells_of_the_rest(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order and a subscription that only copies name: those go first, and their notes with them."""
+    monkeypatch.setattr(plan, "TOGETHER", 3)
+    now = datetime.now(UTC)
+    of = {"source_order": "Renewed000", "order_subscription": "Renewing01", "customer_email": EMAIL}
+    for one in range(9):
+        told = bodies.copy(f"Renewal{one:03d}", **of)
+        tell(store, "order_copies.complete", told, at=now - timedelta(days=100))
+    end_work(store)
+    about = ("orders/Renewed000", SUBSCRIPTION, "incidents/5")
+    with store.write() as connection:
+        texts = {"text": f"{EMAIL}, of Renewed000 and Renewing01"}
+        write_audit(connection, [entry(now, one, "operator Jo", "note", texts) for one in about])
+    stop, gone = threading.Event(), []
+    clocks = Clocks(None, timedelta(days=90), None)
+    while found := Sweeper(store, Vault(), clocks, now, "worker w", stop=stop, progress=lambda _: stop.set()).run():
+        gone.append(found)
+        stop.clear()
+        sequencer.sequence(store, KEY, datetime.now(UTC))
+        assert verified(store).violations + unexplained(store) == []
+    # Whom the last copy names goes with it once more.
+    assert gone == [Gone(subjects=3)] * 4
+    assert left_of(store) == set()
 
 
 def test_what_is_held_when_it_begins_loses_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,18 @@ def test_a_run_that_is_stopped_goes_on_another_time(store: Store, monkeypatch: p
     assert sweeper(store, BODIES).run() == Gone(bodies=1)
 
 
+def test_what_a_stopped_run_did_not_reach_is_not_held_back(store: Store) -> None:
+    """Only what it looked at and had to leave is."""
+    tell_others(store, 10, at=LONG_AGO)
+    end_work(store)
+    with store.write() as connection:
+        holds.place(connection, "order_copies/Other00009", "case 17", "operator Jo", NOW)
+    stop = threading.Event()
+    first = sweeper(store, NAMES, stop=stop, progress=lambda _rows: stop.set())
+    assert first.run() == Gone(subjects=12, held_back=1)
+    assert sweeper(store, NAMES).run() == Gone(subjects=15, held_back=1)
+
+
 def test_every_delivery_that_lost_its_bytes_is_named_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two workers at one moment: each delivery goes with one of them."""
     monkeypatch.setattr(retention, "_BODIES", 5)

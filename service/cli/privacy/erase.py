@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
 
 import click
 
@@ -63,12 +63,14 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("name a SUBJECT, or --customer-email ADDRESS")
     vault = Vault(settings.load().encryption_keys)
     why = erasure.Why(Operator(by or getpass.getuser(), reason).actor, line(basis, 80), reason and line(reason, 200))
+    gone: list[erasure.Done] = []
     with kept(PATIENT) as store:
-        wanted = _planned(store, vault, subject, address)
+        planned = partial(_planned, store, vault, subject, address)
+        wanted = planned()
         with store.read() as connection:
             extent = plan.extent(connection, wanted)
             if not dry_run:
-                with _saying_what_went([]):
+                with _saying_what_went(gone):
                     plan.check(connection, wanted)
         if not as_json or not dry_run:
             _show(extent, as_json=as_json)
@@ -77,8 +79,12 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
                 print_json({**_told(extent), "dry_run": True})
             return
         confirm("Erase all of this? There is no way back.", yes=yes)
-        done = _erased(store, vault, wanted, why, subject, address)
-        tell_leftovers(store, vacuum=vacuum, small_too=True)
+        try:
+            done = _erased(store, wanted, why, planned, gone)
+        finally:
+            # Pieces that went before a trouble leave the same behind.
+            if gone:
+                tell_leftovers(store, vacuum=vacuum, small_too=True)
     click.echo(BEYOND, err=True)
     if as_json:
         print_json({"places": dict(done.places), "deliveries": done.deliveries, "entries": done.entries})
@@ -111,19 +117,18 @@ def _planned(store: Store, vault: Vault, subject: str | None, address: str | Non
 
 
 def _erased(
-    store: Store, vault: Vault, wanted: Plan, why: erasure.Why, subject: str | None, address: str | None
+    store: Store, wanted: Plan, why: erasure.Why, planned: Callable[[], Plan], gone: list[erasure.Done]
 ) -> erasure.Done:
-    """Erase it; where more belongs to it meanwhile, that goes too.
+    """Erase it, telling `gone` of each piece; where more belongs to it meanwhile, that goes too.
 
     Raises:
         NotErased: held, worked on, or more and more of it comes in.
     """
-    gone: list[erasure.Done] = []
     with _saying_what_went(gone):
         for _ in range(_TRIES):
             if erasure.erase(store, wanted, why, told=gone.append) is not None:
                 return reduce(erasure.Done.plus, gone)
-            wanted = _planned(store, vault, subject, address)
+            wanted = planned()
         raise NotErased("more that belongs to it came in meanwhile: try again")
 
 
