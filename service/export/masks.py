@@ -1,8 +1,9 @@
 """What of free text an export shows: what lists and the API show, unless it was asked for as it is kept. Pure.
 
-Free text is what handlers raised, the provider answered and people wrote; a test compares its columns with those that
-the API scrubs. The facts of audit entries hold such texts too, and the log commits to them as they are: they are
-scrubbed in CSV alone, from which nothing is verified.
+Free text is what handlers raised, the provider answered and people wrote. A status is scrubbed likewise: it should be
+one of a few words, and is whatever a body holds. A test compares these columns with those that the API scrubs. The
+facts of audit entries hold such texts too, and the log commits to them as they are: they are scrubbed in CSV alone,
+from which nothing is verified.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from service.export.reading import Row
 from service.scrubbing import scrubbed
 
 FREE: Mapping[str, tuple[str, ...]] = {
-    "events": ("error",),
+    "events": ("told_status", "error"),
     "deliveries": ("reason",),
+    "transitions": ("from_status", "to_status"),
+    "states": ("status",),
     "follow_ups": ("cause", "result"),
     "attempts": ("worker", "detail", "request_id"),
     "incidents": ("cause", "detail"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from service.errors import StoreUnusable
 from service.store import schema
 
 if TYPE_CHECKING:
@@ -45,11 +46,19 @@ def known() -> frozenset[str]:
 
 
 def revision(connection: sa.Connection) -> str | None:
-    """The revision that the database is at; None before the first migration."""
+    """The revision that the database is at; None before the first migration.
+
+    Raises:
+        StoreUnusable: it says that it is at several.
+    """
     if not sa.inspect(connection).has_table(_VERSIONS.name):
         return None
-    found = connection.execute(sa.select(_VERSIONS)).scalar_one_or_none()
-    return None if found is None else str(found)
+    found = [str(version) for version in connection.execute(sa.select(_VERSIONS)).scalars()]
+    if len(found) > 1:
+        raise StoreUnusable(
+            f"the database says that it is at several revisions, {', '.join(sorted(found))}: restore a backup"
+        )
+    return found[0] if found else None
 
 
 def is_newer(connection: sa.Connection) -> bool:

@@ -24,14 +24,14 @@ auth, api, slow = (FaultyServer([act]) for act in (token_answer(delay=0.1), foun
 
 def client(server):
     settings = Settings(client_id="public", client_secret="secret", api_url=server.url, auth_url=auth.url)
-    return CommerceLayer(settings, Deadlines(connect=0.3, read=0.3, total=0.5))
+    return CommerceLayer(settings, Deadlines(connect=1, read=1, total=1.5))
 
 with closing(auth), closing(api), closing(slow), client(api) as good, client(slow) as bad:
     began = time.monotonic()
     reads = [gevent.spawn(good.retrieve_order, "NgojhelVGm") for _ in range(15)]
     writes = [gevent.spawn(bad.cancel_order, "NgojhelVGm") for _ in range(15)]
     gevent.joinall(reads + writes)
-    assert time.monotonic() - began < 1, "a deadline did not hold"
+    assert time.monotonic() - began < 3, "a deadline did not hold"
     assert all(g.value.value.id == "NgojhelVGm" for g in reads)
     assert {type(g.exception) for g in writes} == {OutcomeUnknown}
     assert len(auth.requests) == 2, "one token for each client"

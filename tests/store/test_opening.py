@@ -199,6 +199,16 @@ def test_a_newer_schema_is_refused(blank_database_url: str) -> None:
         open_store(blank_database_url)
 
 
+def test_a_schema_of_several_revisions_is_refused(blank_database_url: str) -> None:
+    """Which of them it is nobody can tell, and none of ours ever wrote it."""
+    store = open_store(blank_database_url)
+    with store.write() as connection:
+        connection.exec_driver_sql("INSERT INTO alembic_version (version_num) VALUES ('0001')")
+    store.close()
+    with pytest.raises(StoreUnusable, match="several revisions, 0001, "):
+        open_store(blank_database_url)
+
+
 def test_another_programs_file_is_refused_and_left_as_it_is(blank_sqlite_url: str) -> None:
     """A SQLite file of another program is not even switched to WAL."""
     path = file_of(blank_sqlite_url)

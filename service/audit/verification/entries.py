@@ -172,6 +172,8 @@ def recomputed(row: Row) -> bytes:
         "payload": payload,
         "sealed": sealed,
     }
+    if type(at) is not str or not {type(event_id), type(follow_up_id)} <= {int, type(None)}:
+        return _NO_LEAF
     try:
         return leaf_hash(leaf(at, told))
     except (AttributeError, TypeError, UnicodeEncodeError):

@@ -36,8 +36,8 @@ class Said(NamedTuple):
 
 
 def judge(reader: Reader, low: int, high: int) -> Iterator[Finding]:
-    """Verify the follow-ups whose numbers are from `low` to below `high`."""
-    bounds, where = (low, high), "WHERE {0} >= ? AND {0} < ? ORDER BY {0}"
+    """Verify the follow-ups whose numbers are from `low` to `high`."""
+    bounds, where = (low, high), "WHERE {0} BETWEEN ? AND ? ORDER BY {0}"
     streams = (
         reader.rows(Said._fields, "audit_entries", where.format("follow_up_id") + ", id", bounds),
         reader.rows(FOLLOW_UP, "follow_ups", where.format("id"), bounds),

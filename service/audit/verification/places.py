@@ -59,10 +59,6 @@ class Reader(Protocol):
         """How to compare and order a column of text, so that it is by its bytes, whatever the table says."""
         ...
 
-    def plain(self, column: str) -> str:
-        """A column as text is put together of it: a time or a number."""
-        ...
-
     def quoted(self, column: str) -> str:
         """A column as JSON spells it: text as the trail has it where it is ASCII, and not as any other text ever."""
         ...
@@ -174,9 +170,6 @@ class _Sqlite:
     def ordered(self, column: str) -> str:
         return f"{column} COLLATE BINARY"
 
-    def plain(self, column: str) -> str:
-        return column
-
     def quoted(self, column: str) -> str:
         return f"json_quote({column})"
 
@@ -219,9 +212,6 @@ class _Postgresql:
 
     def ordered(self, column: str) -> str:
         return f'{column} COLLATE "C"'
-
-    def plain(self, column: str) -> str:
-        return _spelled(column)
 
     def quoted(self, column: str) -> str:
         return f"to_json({_spelled(column)})::text"

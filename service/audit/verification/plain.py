@@ -18,13 +18,13 @@ from service.audit.verification.places import Reader, batched
 # Whatever makes an event one that is not plain, beside what was told of its one delivery.
 _OTHERWISE = ("replayed", "state.superseded")
 _MOVES = ("state.changed", "state.confirmed")
-_RANGE = "{0} >= ? AND {0} < ?"
+_RANGE = "{0} BETWEEN ? AND ?"
 # Tables whose rows belong to an event, each with the column that says to which.
 _OWNED = (("events", "id"), ("deliveries", "event_id"), ("transitions", "event_id"))
 
 
 def judge(reader: Reader, low: int, high: int, bytes_of: Bytes) -> Iterator[Finding]:
-    """Verify the events whose numbers are from `low` to below `high`."""
+    """Verify the events whose numbers are from `low` to `high`."""
     problems: dict[int, Finding] = {}
     try:
         odd = _odd(reader, low, high, bytes_of, problems)

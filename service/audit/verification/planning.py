@@ -14,7 +14,8 @@ _EVENTS = 20_000
 _FOLLOW_UPS = 50_000
 _STATES = 60_000
 _MOST_PARTS = 200
-_END = (1 << 63) - 1
+# The least and the greatest number that a row can have, in either database.
+_LEAST, _GREATEST = -(1 << 63), (1 << 63) - 1
 
 
 def sizes_of(log: LogRow, rows: LogRows, outside: Sequence[int], there: int) -> list[int]:
@@ -63,10 +64,14 @@ def tables(reader: Reader) -> Iterator[Task]:
 
 
 def _numbers(reader: Reader, table: str, step: int) -> Iterator[tuple[int, int, int]]:
-    """Cut the numbers of a table into ranges that together hold every number there may be, with the rows in each."""
+    """Cut the numbers of a table into ranges that together hold every number there may be, with the rows in each.
+
+    Yields:
+        The least and the greatest number of a range, and about how many rows it has.
+    """
     count, last = reader.one(f"SELECT count(*), coalesce(max(id), 0) FROM {table}")  # noqa: S608 - names of our own
     parts = max(1, min(_MOST_PARTS, -(-count // step)))
     width = -(-int(last) // parts) or 1
-    cuts = [-_END, *(width * part + 1 for part in range(1, parts)), _END]
-    for low, high in pairwise(cuts):
-        yield low, high, count // parts
+    cuts = [_LEAST, *(width * part + 1 for part in range(1, parts)), _GREATEST + 1]
+    for low, after in pairwise(cuts):
+        yield low, after - 1, count // parts

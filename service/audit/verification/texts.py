@@ -15,11 +15,11 @@ def leaf(reader: Reader) -> str:
     r = reader
     text = _object(
         f"""'"action": ' || {r.quoted("action")}""",
-        f"""', "at": "' || {r.plain("at")} || '"'""",
+        f"""', "at": ' || {r.quoted("at")}""",
         f"""', "by": ' || {r.quoted(r.first_word("actor"))}""",
         f"""', "commit": "' || {r.hexadecimal("commitment")} || '"'""",
-        _maybe("event_id", """', "event": ' || event_id"""),
-        _maybe("follow_up_id", """', "follow_up": ' || follow_up_id"""),
+        _maybe("event_id", f"""', "event": ' || {r.quoted("event_id")}"""),
+        _maybe("follow_up_id", f"""', "follow_up": ' || {r.quoted("follow_up_id")}"""),
         _maybe("payload", f"""', "payload": "' || {r.hexadecimal("payload")} || '"'"""),
         _maybe("sealed", f"""', "sealed": "' || {r.hexadecimal("sealed")} || '"'"""),
     )

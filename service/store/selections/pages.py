@@ -106,7 +106,8 @@ def _index(question: Question, total: int, order: Order) -> str | None:
         return walked if walked and (inside or total > MOST) else listed.covering(question.names | {first})
     if (question.is_one_value and not order) or (question.has_indexed and total <= MOST):
         return None
-    return listed.indexes.get(first, listed.indexes["id"])
+    # An index of few rows cannot give the order of all.
+    return listed.indexes.get("id" if first in listed.sparse else first, listed.indexes["id"])
 
 
 def listed_first(question: Question) -> str:

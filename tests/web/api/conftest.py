@@ -21,6 +21,7 @@ from service.web import create_app
 from service.web.api.media import MEDIA_TYPE
 from service.web.services import Services
 from tests.bodies import MODE, ORGANIZATION, SECRETS, sign, wire
+from tests.listings.conftest import fill
 
 Json = dict[str, Any]
 
@@ -94,3 +95,17 @@ def desk(database_url: str) -> Iterator[Desk]:
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A desk on SQLite for all tests of a file that change nothing."""
     yield from opened(f"sqlite:///{tmp_path_factory.mktemp('api')}/copydesk.db")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk on each database, at which something of everything happened."""
+    if request.param == "sqlite":
+        for desk in opened(f"sqlite:///{tmp_path_factory.mktemp('large')}/copydesk.db"):
+            fill(desk.store)
+            yield desk
+    else:
+        with request.getfixturevalue("new_postgres")() as url:
+            for desk in opened(url):
+                fill(desk.store)
+                yield desk

@@ -8,26 +8,11 @@ import pytest
 
 from service.conditions import BY_KIND, LISTS, QUESTIONS, TRUTHS
 from service.web.api.catalogue import OFFERS
-from tests.listings.conftest import fill
-from tests.web.api.conftest import Desk, opened
+from tests.web.api.conftest import Desk
 
 LISTED = sorted(type_ for type_, offer in OFFERS.items() if offer.listed)
 # Every row is too many, so that whatever large lists do differently is done here.
 NONE, MANY = 0, 1_000_000
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A desk on each database, at which something of everything happened."""
-    if request.param == "sqlite":
-        for desk in opened(f"sqlite:///{tmp_path_factory.mktemp('large')}/copydesk.db"):
-            fill(desk.store)
-            yield desk
-    else:
-        with request.getfixturevalue("new_postgres")() as url:
-            for desk in opened(url):
-                fill(desk.store)
-                yield desk
 
 
 def _large(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
@@ -64,14 +49,14 @@ def _all_ids(desk: Desk, type_: str, asked: str) -> tuple[int, list[str]]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("type_", LISTED)
-def test_pages_and_counts_are_those_of_a_short_list(told: Desk, type_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_and_counts_are_those_of_a_short_list(full: Desk, type_: str, monkeypatch: pytest.MonkeyPatch) -> None:
     different = []
-    for asked in _asked(told, type_):
+    for asked in _asked(full, type_):
         _large(monkeypatch, MANY)
-        short = _all_ids(told, type_, asked)
+        short = _all_ids(full, type_, asked)
         assert short[0] == len(short[1]) == len(set(short[1])), asked
         _large(monkeypatch, NONE)
-        if told.ask(f"/api/{type_}?{asked}", "act").status_code == 200 and _all_ids(told, type_, asked) != short:
+        if full.ask(f"/api/{type_}?{asked}", "act").status_code == 200 and _all_ids(full, type_, asked) != short:
             different.append(asked)
 
     assert different == []
@@ -95,10 +80,10 @@ COUNTED = [
 
 @pytest.mark.parametrize(("type_", "asked", "facet"), COUNTED)
 def test_what_is_counted_beforehand_is_what_pages_show(
-    told: Desk, type_: str, asked: str, facet: str, monkeypatch: pytest.MonkeyPatch
+    full: Desk, type_: str, asked: str, facet: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _large(monkeypatch, NONE)
-    document = told.read(f"/api/{type_}?page[size]=25&facets={facet}&{asked}", "act")
+    document = full.read(f"/api/{type_}?page[size]=25&facets={facet}&{asked}", "act")
 
     shown = [one["attributes"][facet] for one in document["data"]]
     assert len(shown) == document["meta"]["record_count"] > 0
@@ -117,20 +102,20 @@ def test_what_is_counted_beforehand_is_what_pages_show(
     ],
 )
 def test_what_no_index_answers_is_refused_by_name_where_too_many_are_left(
-    told: Desk, asked: str, named: str, monkeypatch: pytest.MonkeyPatch
+    full: Desk, asked: str, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answered = told.ask(f"/api/{asked}", "act").status_code
+    answered = full.ask(f"/api/{asked}", "act").status_code
     _large(monkeypatch, NONE)
-    error = told.refused(f"/api/{asked}", scope="act")
+    error = full.refused(f"/api/{asked}", scope="act")
 
     assert (answered, error["code"]) == (200, "TOO_MANY_TO_SCAN")
     assert f"No index helps with {named} asked like this," in error["detail"]
 
 
 def test_a_filter_with_an_index_lets_the_others_look_at_what_it_leaves(
-    told: Desk, monkeypatch: pytest.MonkeyPatch
+    full: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = "/api/events?filter[q][error_cont]=4711&filter[q][subject_eq]=orders/qAlMhokOGm&sort=-created_at"
     _large(monkeypatch, 5)
 
-    assert len(told.ids(asked, "act")) == 1
+    assert len(full.ids(asked, "act")) == 1
