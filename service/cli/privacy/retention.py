@@ -40,10 +40,13 @@ def command(dry_run: bool, vacuum: bool, by: str | None, reason: str | None, yes
             gone = sweeper.run()
         else:
             confirm(f"Take away {_words(sweeper.run()) if not yes else 'it'}? There is no way back.", yes=yes)
-            with counter("rows") as more:
-                vault = Vault(loaded.encryption_keys)
-                gone = Sweeper(store, vault, clocks, now, actor, reason, progress=more).run()
-            tell_leftovers(store, vacuum=vacuum)
+            try:
+                with counter("rows") as more:
+                    vault = Vault(loaded.encryption_keys)
+                    gone = Sweeper(store, vault, clocks, now, actor, reason, progress=more).run()
+            finally:
+                # What went before a trouble leaves the same behind.
+                tell_leftovers(store, vacuum=vacuum)
     if as_json:
         print_json(
             {
