@@ -25,6 +25,10 @@ _NAMED = 500
 _CACHE = -32_768
 
 
+# As much as SQLite maps at most, unless it was built otherwise: https://www.sqlite.org/mmap.html
+_MAPPED = 0x7FFF0000
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the record is.
@@ -34,6 +38,8 @@ class Place:
         url: of the PostgreSQL database, as libpq reads it; empty for a file.
         snapshot: of PostgreSQL: the snapshot that all processes share.
         immutable: nobody writes the file, and nothing may be made beside it.
+        mapped: the file is read as memory, which saves copies. If it were cut short meanwhile, the process would end,
+            so only those do it that may.
         any_text: of a file: take in text that is not UTF-8, which is slower; without it such a file cannot be read.
     """
 
@@ -41,6 +47,7 @@ class Place:
     url: str = ""
     snapshot: str = ""
     immutable: bool = False
+    mapped: bool = False
     any_text: bool = False
 
 
@@ -122,7 +129,14 @@ def _sqlite(place: Place) -> Iterator[Reader]:
             if place.any_text:
                 # Differs from every text that was ever written, and is not equal to another such one.
                 connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-            for pragma in ("query_only = 1", f"cache_size = {_CACHE}", "trusted_schema = 0", "busy_timeout = 5000"):
+            mapped = _MAPPED if place.mapped else 0
+            for pragma in (
+                "query_only = 1",
+                f"cache_size = {_CACHE}",
+                f"mmap_size = {mapped}",
+                "trusted_schema = 0",
+                "busy_timeout = 5000",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 from service.audit.verification.places import Place
 from service.audit.verification.tasks import Done, Task, Worker, begin, run
@@ -33,12 +34,15 @@ def spread(args: Args, tasks: Sequence[Task], processes: int, total: int) -> Ite
         yield from _here(args, tasks)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, begin, args) as pool:
+    place, *rest = args
+    with ProcessPoolExecutor(processes, context, begin, (replace(place, mapped=True), *rest)) as pool:
         try:
             for future in as_completed([pool.submit(run, task) for task in tasks]):
                 yield future.result()
         except BrokenProcessPool:
-            raise EvidenceUnreadable("a process of the verification died; is there memory left?") from None
+            raise EvidenceUnreadable(
+                "a process of the verification died: is there memory left, and the whole file?"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 
