@@ -50,16 +50,23 @@ def sqlite_store(sqlite_url: str) -> Iterator[Store]:
     opened.close()
 
 
-@pytest.fixture(scope="module")
-def lax(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A record whose columns hold values of any kind, and compare text without regard to capitals."""
-    directory = tmp_path_factory.mktemp("lax")
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite record, and beside it the file to which its heads were published."""
+    directory = tmp_path_factory.mktemp("record")
     store = open_store(f"sqlite:///{directory}/copydesk.db")
     record.build(store, directory / "heads")
     store.checkpoint()
     store.close()
+    return directory
+
+
+@pytest.fixture(scope="module")
+def lax(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record whose columns hold values of any kind, and compare text without regard to capitals."""
+    directory = tmp_path_factory.mktemp("lax")
     with closing(sqlite3.connect(directory / "lax.db")) as connection:
-        connection.execute("ATTACH ? AS strict", (f"{directory}/copydesk.db",))
+        connection.execute("ATTACH ? AS strict", (f"{built}/copydesk.db",))
         for table in BUNDLED:
             columns = ", ".join(
                 f"{c.name} INTEGER PRIMARY KEY" if c.name == "id" else f'"{c.name}" COLLATE NOCASE'

@@ -14,21 +14,9 @@ from service.cli import copydesk
 from service.store import open_store
 from service.store.schema import metadata
 from service.store.schema.columns import Instant
-from tests.audit import record
 from tests.audit.tampering import TABLES, rows_to_change, tampering
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A record with something of everything."""
-    directory = tmp_path_factory.mktemp("record")
-    store = open_store(f"sqlite:///{directory}/copydesk.db")
-    record.build(store, directory / "heads")
-    store.checkpoint()
-    store.close()
-    return directory / "copydesk.db"
 
 
 @pytest.fixture
@@ -39,7 +27,7 @@ def spoilt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, built: Path) -> Call
     def spoil(table: str, column: str) -> Run:
         for file in tmp_path.glob("copydesk.db*"):
             file.unlink()
-        shutil.copy(built, tmp_path / "copydesk.db")
+        shutil.copy(built / "copydesk.db", tmp_path)
         store, t = open_store(f"sqlite:///{tmp_path}/copydesk.db"), metadata.tables[table]
         row = rows_to_change(store, table, column)[0]
         which = " AND ".join(f"{one.name} = :{one.name}" for one in t.primary_key)
@@ -55,7 +43,7 @@ def spoilt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, built: Path) -> Call
 
 def texts(built: Path, table: str) -> list[str]:
     """The columns of a table that hold text, and of which something is told."""
-    store = open_store(f"sqlite:///{built}")
+    store = open_store(f"sqlite:///{built}/copydesk.db")
     columns = [c.name for c in metadata.tables[table].c if isinstance(c.type, sa.Text | Instant)]
     # `audit_logs.changed_at` is told by nothing.
     found = [name for name in columns if name != "changed_at" or table != "audit_logs"]

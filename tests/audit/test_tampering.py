@@ -38,17 +38,6 @@ UNPROVED = {
 PROVED = [pair for pair in COLUMNS if pair not in UNPROVED]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite record, and beside it the file to which its heads were published."""
-    directory = tmp_path_factory.mktemp("record")
-    store = open_store(f"sqlite:///{directory}/copydesk.db")
-    record.build(store, directory / "heads")
-    store.checkpoint()
-    store.close()
-    return directory
-
-
 @pytest.fixture
 def copied(built: Path, tmp_path: Path) -> Iterator[Store]:
     """A copy of it to do something to."""
